@@ -1,0 +1,29 @@
+// The layers of the house: imports point down this list only. See docs/architecture.md.
+const rooms = [
+  'cli', 'app', 'admin', 'http', 'control', 'observe', 'guard', 'client', 'pool', 'server', 'session', 'auth', 'net',
+  'config', 'protocol', 'util',
+];
+const path = (room) => (room === 'app' || room === 'control' ? `^src/${room}\\.ts$` : `^src/${room}/`);
+const upward = rooms.slice(1).map((room, i) => ({
+  name: `${room}-imports-upward`,
+  comment: `${room} may import only rooms below it`,
+  severity: 'error',
+  from: { path: path(room) },
+  to: { path: rooms.slice(0, i + 1).map(path).join('|') },
+}));
+
+module.exports = {
+  forbidden: [
+    ...upward,
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphan', severity: 'error', from: { orphan: true, path: '^src/' }, to: {} },
+    { name: 'no-dev-dependency', severity: 'error', from: { path: '^src/', pathNot: '^src/cli/demo' }, to: { dependencyTypes: ['npm-dev'] } },
+    { name: 'no-test-code', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|bench)/' } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js'] },
+  },
+};
