@@ -5,7 +5,7 @@
 export interface ListNode<T> {
   prev: T | null;
   next: T | null;
-  list: List<T & ListNode<T>> | null;
+  list: object | null;
 }
 
 export class List<T extends ListNode<T>> implements Iterable<T> {
@@ -32,7 +32,7 @@ export class List<T extends ListNode<T>> implements Iterable<T> {
   }
 
   remove(node: T): void {
-    if (node.list !== (this as unknown)) throw new Error('list: remove of a node that is not a member');
+    if (node.list !== this) throw new Error('list: remove of a node that is not a member');
     if (node.prev) node.prev.next = node.next;
     else this.head = node.next;
     if (node.next) node.next.prev = node.prev;
@@ -44,7 +44,7 @@ export class List<T extends ListNode<T>> implements Iterable<T> {
   }
 
   has(node: T): boolean {
-    return node.list === (this as unknown);
+    return node.list === this;
   }
 
   /** The member returned last by an iterator may be removed while iterating; any other change is undefined. */
@@ -59,7 +59,7 @@ export class List<T extends ListNode<T>> implements Iterable<T> {
 
   #own(node: T): void {
     if (node.list !== null) throw new Error('list: node is already a member of a list');
-    node.list = this as unknown as T['list'];
+    node.list = this;
     this.length += 1;
   }
 }
