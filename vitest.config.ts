@@ -1,0 +1,42 @@
+// The test suites, one vitest project each; those that need a real Postgres share one.
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+interface SuiteOptions {
+  postgres?: boolean;
+  testTimeout?: number;
+  /** Suites of one order run together, lower orders first. */
+  order?: number;
+}
+
+function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfiguration {
+  const { postgres = false, testTimeout = 10_000, order = 0 } = options;
+  return {
+    extends: true,
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      globalSetup: postgres ? ['test/support/postgres-setup.ts'] : [],
+      testTimeout,
+      hookTimeout: 60_000,
+      sequence: { groupOrder: order },
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    retry: 0,
+    passWithNoTests: false,
+    projects: [
+      suite('unit'),
+      suite('property', { testTimeout: 60_000 }),
+      suite('script'),
+      suite('integration', { postgres: true, testTimeout: 30_000, order: 1 }),
+      suite('drivers', { postgres: true, testTimeout: 60_000, order: 1 }),
+      suite('regress', { postgres: true, testTimeout: 30_000, order: 1 }),
+      suite('packaging', { testTimeout: 120_000, order: 2 }),
+    ],
+  },
+});
