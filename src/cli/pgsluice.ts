@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// The command: refuses a Node that is too old in one line, then hands over. Its syntax must load on Node 16, so nothing newer here.
+import { holdSignals } from './early-signals.ts';
+
+const wanted = 24;
+const major = Number(process.versions.node.split('.')[0]);
+
+if (major < wanted) {
+  console.error(`pgsluice needs Node.js ${wanted} or newer; this is ${process.version} (${process.execPath})`);
+  process.exitCode = 1;
+} else {
+  if (process.argv[2] === 'run') holdSignals();
+  const { main } = await import('./main.ts');
+  await main(process.argv);
+}
