@@ -69,7 +69,8 @@ export class SaltedPasswords {
 /**
  * The bytes that are salted: SASLprep's, or the password as it is where SASLprep refuses it.
  * Postgres: unassigned code points are refused too, so a password with an emoji is taken as it is, not normalised. It looks
- * for them before NFKC and the package after it: a character younger than Unicode 3.2 that NFKC rewrites (U+1D2C) differs.
+ * for them before NFKC and the package after it, so a SCRAM login fails with a password that holds a character which NFKC
+ * rewrites and which is younger than Unicode 3.2 (such as U+1F130) or prohibited (U+0340, U+0341).
  */
 export function preparePassword(password: string): Buffer {
   const raw = Buffer.from(password);
