@@ -1,0 +1,25 @@
+// `pgsluice check FILE`: says everything that is wrong with a configuration, without starting anything.
+import { loadConfig } from '../config/load.ts';
+import { formatProblems } from '../config/problems.ts';
+
+/** What a line can be written to: process.stdout, or a collector. */
+export interface Output {
+  write(text: string): unknown;
+}
+
+/** Exit code: 0 when the file can be used, 1 when not. Warnings and problems go to `err`, the verdict to `out`. */
+export function check(file: string, out: Output, err: Output): number {
+  const result = loadConfig(file);
+  if (!result.ok) {
+    err.write(`${formatProblems(result.problems)}\n`);
+    return 1;
+  }
+  const { config } = result;
+  for (const warning of config.warnings) err.write(`${formatProblems([warning])} (warning)\n`);
+  out.write(`${file}: ok (${count(config.databases.size, 'database')}, ${count(config.users.size, 'user')})\n`);
+  return 0;
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

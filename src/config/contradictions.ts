@@ -1,0 +1,140 @@
+// Settings that are right one by one and wrong together.
+import { BlockList, isIP } from 'node:net';
+import type { DatabaseEntry, UserEntry } from './config.ts';
+import { placeOf } from './read-entries.ts';
+import type { Findings } from './read-scope.ts';
+import type { Settings } from './settings-table.ts';
+import type { MapNode } from './yaml.ts';
+
+export interface Parts {
+  readonly root: MapNode;
+  readonly settings: Settings;
+  readonly databases: ReadonlyMap<string, DatabaseEntry>;
+  readonly users: ReadonlyMap<string, UserEntry>;
+  readonly secrets: ReadonlyMap<string, string>;
+}
+
+export function findContradictions(parts: Parts, findings: Findings): void {
+  checkTrust(parts, findings);
+  checkPorts(parts, findings);
+  checkSizes(parts, findings);
+  checkNames(parts, findings);
+  checkTimes(parts, findings);
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine can reach the address. A name other than localhost may mean anything. */
+export function isLoopback(address: string): boolean {
+  const family = isIP(address);
+  if (family === 0) return address.toLowerCase() === 'localhost';
+  return loopback.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+function checkTrust({ root, settings }: Parts, { errors }: Findings): void {
+  const { auth_type, listen_addr } = settings;
+  const open = listen_addr.filter((address) => !isLoopback(address));
+  if ((auth_type !== 'trust' && auth_type !== 'any') || open.length === 0) return;
+  const what = `auth_type ${auth_type} asks for no password, and listen_addr ${open.join(', ')} can be reached from outside: no trust auth on a public address`;
+  errors.add(placeOf(root, 'auth_type', 'listen_addr'), 'auth_type', what);
+}
+
+/** Two servers on one address and port: the second could not start. */
+function checkPorts({ root, settings }: Parts, { errors, warnings }: Findings): void {
+  const { health_listen_addr, health_listen_port, http_listen_addr, http_listen_port, listen_addr, listen_port } =
+    settings;
+  const healthOn = health_listen_addr !== '' && health_listen_port !== 0;
+  if (health_listen_addr !== '' && health_listen_port === 0) {
+    errors.add(placeOf(root, 'health_listen_addr'), 'health_listen_addr', 'needs health_listen_port');
+  } else if (health_listen_port !== 0 && health_listen_addr === '') {
+    warnings.add(placeOf(root, 'health_listen_port'), 'health_listen_port', 'has no effect without health_listen_addr');
+  }
+  const clash = (key: string, address: string, port: number, otherAddresses: readonly string[], otherPort: number) => {
+    if (port === 0 || port !== otherPort) return;
+    if (!otherAddresses.some((other) => address === other || isEvery(address) || isEvery(other))) return;
+    errors.add(placeOf(root, key), key, `port ${port} is taken already by another setting`);
+  };
+  if (http_listen_port !== 0) clash('http_listen_port', http_listen_addr, http_listen_port, listen_addr, listen_port);
+  if (!healthOn) return;
+  clash('health_listen_port', health_listen_addr, health_listen_port, listen_addr, listen_port);
+  clash('health_listen_port', health_listen_addr, health_listen_port, [http_listen_addr], http_listen_port);
+}
+
+function isEvery(address: string): boolean {
+  return address === '*' || address === '0.0.0.0' || address === '::';
+}
+
+function checkSizes({ root, settings, databases, users }: Parts, { errors, warnings }: Findings): void {
+  if (settings.min_pool_size > settings.default_pool_size) {
+    const message = `min_pool_size ${settings.min_pool_size} is more than default_pool_size ${settings.default_pool_size}`;
+    errors.add(placeOf(root, 'min_pool_size', 'default_pool_size'), 'min_pool_size', message);
+  }
+  for (const { name, pool_size, overrides } of databases.values()) {
+    const place = entryPlace(root, 'databases', name, 'min_pool_size', 'pool_size', 'max_db_connections');
+    const size = pool_size ?? settings.default_pool_size;
+    const min = overrides.min_pool_size ?? settings.min_pool_size;
+    // The same global contradiction is not told again for each database.
+    const own = overrides.min_pool_size !== undefined || pool_size !== null;
+    if (own && min > size)
+      errors.add(place, `databases.${name}`, `min_pool_size ${min} is more than pool_size ${size}`);
+    const limit = overrides.max_db_connections ?? settings.max_db_connections;
+    if (pool_size !== null && limit > 0 && pool_size > limit) {
+      warnings.add(
+        place,
+        `databases.${name}`,
+        `pool_size ${pool_size} can't be reached: max_db_connections is ${limit}`,
+      );
+    }
+  }
+  for (const { name, pool_size, overrides } of users.values()) {
+    const limit = overrides.max_user_connections ?? settings.max_user_connections;
+    if (pool_size === null || limit === 0 || pool_size <= limit) continue;
+    const message = `pool_size ${pool_size} can't be reached: max_user_connections is ${limit}`;
+    warnings.add(entryPlace(root, 'users', name, 'pool_size'), `users.${name}`, message);
+  }
+}
+
+function checkNames({ root, settings, databases, secrets }: Parts, { warnings }: Findings): void {
+  if (databases.size === 0)
+    warnings.add(root.place, 'databases', 'no database is defined: every client will be refused');
+  const { auth_type } = settings;
+  if (auth_type === 'any') return;
+  if (secrets.size === 0) {
+    warnings.add(
+      root.place,
+      'users',
+      `auth_type ${auth_type} knows no user: neither users: nor auth_file has a secret`,
+    );
+    return;
+  }
+  for (const key of ['admin_users', 'stats_users'] as const) {
+    const strangers = settings[key].filter((user) => !secrets.has(user));
+    if (strangers.length > 0) warnings.add(placeOf(root, key), key, `no secret is known for ${strangers.join(', ')}`);
+  }
+  if (auth_type !== 'scram-sha-256') return;
+  for (const [user, secret] of secrets) {
+    if (!/^md5[0-9a-f]{32}$/.test(secret)) continue;
+    const message = `an md5 secret can't serve auth_type scram-sha-256: this user can't log in`;
+    warnings.add(entryPlace(root, 'users', user, 'password'), `users.${user}`, message);
+  }
+}
+
+function checkTimes({ root, settings }: Parts, { errors, warnings }: Findings): void {
+  const { shutdown_min_wait, shutdown_timeout, query_wait_notify, query_wait_timeout } = settings;
+  if (shutdown_timeout > 0 && shutdown_min_wait > shutdown_timeout) {
+    errors.add(placeOf(root, 'shutdown_min_wait'), 'shutdown_min_wait', 'is longer than shutdown_timeout');
+  }
+  if (root.entries.has('query_wait_notify') && query_wait_timeout > 0 && query_wait_notify >= query_wait_timeout) {
+    const message = 'is not shorter than query_wait_timeout: no client will see the notice';
+    warnings.add(placeOf(root, 'query_wait_notify'), 'query_wait_notify', message);
+  }
+}
+
+function entryPlace(root: MapNode, section: string, name: string, ...keys: string[]) {
+  const map = root.entries.get(section)?.value;
+  const entry = map?.kind === 'map' ? map.entries.get(name) : undefined;
+  if (!entry) return root.place;
+  return entry.value.kind === 'map' ? placeOf(entry.value, ...keys) : entry.keyPlace;
+}

@@ -1,0 +1,80 @@
+// Reads a configuration, from a file or a text: all of it right, or every problem at once. Nothing here throws.
+import { dirname, resolve } from 'node:path';
+import { type Config, frozenMap, type LoadResult, type UserEntry } from './config.ts';
+import { findContradictions } from './contradictions.ts';
+import { type Expander, MAX_EXPANDED } from './expand.ts';
+import { readTextFile } from './files.ts';
+import { Fault } from './kinds.ts';
+import { ProblemList, WHOLE_FILE } from './problems.ts';
+import { placeOf, readDatabases, readUsers } from './read-entries.ts';
+import { type Findings, readScope } from './read-scope.ts';
+import { defaultSettings, type Settings } from './settings-table.ts';
+import { MAX_USERLIST_BYTES, readUserlist } from './userlist.ts';
+import { MAX_FILE_BYTES, type MapNode, readYaml } from './yaml.ts';
+
+export interface ParseOptions {
+  /** The name for messages, and the `file` of the configuration. */
+  readonly file?: string;
+  /** Where ${NAME} is looked up; default: the environment of the process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What auth_file and password_file are relative to; default: the working directory. */
+  readonly baseDir?: string;
+}
+
+/** Reads and checks a file. Relative names in it are relative to its own directory. */
+export function loadConfig(file: string, env: ParseOptions['env'] = process.env): LoadResult {
+  const text = readTextFile(file, MAX_FILE_BYTES);
+  if (!(text instanceof Fault)) return parseConfig(text, { file, env, baseDir: dirname(resolve(file)) });
+  const problems = new ProblemList(file);
+  problems.add(WHOLE_FILE, '', text.reason);
+  return { ok: false, problems: problems.sorted() };
+}
+
+/** Checks a text. It may still read the files that the text names. */
+export function parseConfig(text: string, options: ParseOptions = {}): LoadResult {
+  const { file, env = process.env, baseDir = process.cwd() } = options;
+  const name = file ?? 'config';
+  const errors = new ProblemList(name);
+  const warnings = new ProblemList(name);
+  const expander: Expander = { env, budget: MAX_EXPANDED };
+  const root = readYaml(text, expander, errors);
+  const parts = root && readParts(root, baseDir, { errors, warnings });
+  if (!parts || errors.length > 0) return { ok: false, problems: errors.sorted() };
+  return { ok: true, config: Object.freeze({ ...parts, file: file ?? null, warnings: warnings.sorted() }) };
+}
+
+function readParts(root: MapNode, baseDir: string, findings: Findings): Omit<Config, 'file' | 'warnings'> {
+  // The rows give each value its type: see ValueOf.
+  const settings = Object.freeze({ ...defaultSettings, ...readScope(root, 'global', '', findings) }) as Settings;
+  const databases = frozenMap(readDatabases(root, baseDir, findings));
+  const users = frozenMap(readUsers(root, baseDir, findings));
+  const secrets = frozenMap(readSecrets(root, settings.auth_file, users, baseDir, findings));
+  findContradictions({ root, settings, databases, users, secrets }, findings);
+  return { settings, databases, users, secrets };
+}
+
+/** The secrets of auth_file, and over them those of users:. */
+function readSecrets(
+  root: MapNode,
+  authFile: string,
+  users: ReadonlyMap<string, UserEntry>,
+  baseDir: string,
+  { errors }: Findings,
+): Map<string, string> {
+  let secrets = new Map<string, string>();
+  if (authFile !== '') {
+    const place = placeOf(root, 'auth_file');
+    const text = readTextFile(resolve(baseDir, authFile), MAX_USERLIST_BYTES);
+    if (text instanceof Fault) {
+      errors.add(place, 'auth_file', `'${authFile}' ${text.reason}`);
+    } else {
+      const problems = new ProblemList(authFile);
+      secrets = readUserlist(text, problems);
+      for (const { line, message } of problems.sorted()) {
+        errors.add(place, 'auth_file', line > 0 ? `${authFile}, line ${line}: ${message}` : message);
+      }
+    }
+  }
+  for (const { name, password } of users.values()) if (password !== null) secrets.set(name, password);
+  return secrets;
+}

@@ -1,0 +1,170 @@
+// Reads the entries of `databases:` and `users:`, with the secrets that they name.
+import { resolve } from 'node:path';
+import { CONSOLE_DATABASES, type DatabaseEntry, type UserEntry } from './config.ts';
+import { readTextFile } from './files.ts';
+import { Fault } from './kinds.ts';
+import { type Findings, readScope } from './read-scope.ts';
+import { isSettingKey, type Settings } from './settings-table.ts';
+import type { Scope, SettingValue } from './table/row.ts';
+import type { MapNode } from './yaml.ts';
+
+/** Postgres: NAMEDATALEN is 64, but a name can be longer on the wire; what a file may say ends here. */
+const MAX_NAME_BYTES = 1024;
+/** A secret in a file of its own. */
+const MAX_PASSWORD_FILE_BYTES = 65_536;
+
+type Values = Readonly<Record<string, SettingValue>>;
+
+export function readDatabases(root: MapNode, baseDir: string, findings: Findings): Map<string, DatabaseEntry> {
+  const databases = new Map<string, DatabaseEntry>();
+  for (const { name, map, prefix, values } of entriesOf(root, 'databases', 'database', findings)) {
+    if (CONSOLE_DATABASES.includes(name)) {
+      findings.errors.add(map.place, prefix.slice(0, -1), 'this name is reserved for the console');
+      continue;
+    }
+    const password = secretOf(map, prefix, values, baseDir, findings);
+    const user = text(values, 'user');
+    if (password !== null && user === null) {
+      findings.errors.add(
+        placeOf(map, 'password', 'password_file'),
+        `${prefix}password`,
+        'needs user: whose password is it?',
+      );
+    }
+    databases.set(
+      name,
+      Object.freeze({
+        name,
+        host: hostOf(map, prefix, values, findings),
+        port: number(values, 'port') ?? 5432,
+        dbname: text(values, 'dbname'),
+        user,
+        password,
+        pool_size: number(values, 'pool_size'),
+        connect_query: text(values, 'connect_query'),
+        startupParameters: startupParameters(values),
+        overrides: overrides(values),
+      }),
+    );
+  }
+  return databases;
+}
+
+export function readUsers(root: MapNode, baseDir: string, findings: Findings): Map<string, UserEntry> {
+  const users = new Map<string, UserEntry>();
+  for (const { name, map, prefix, values } of entriesOf(root, 'users', 'user', findings)) {
+    if (name === '*') {
+      findings.errors.add(map.place, prefix.slice(0, -1), 'users: has no fallback entry; use the top level');
+      continue;
+    }
+    const password = secretOf(map, prefix, values, baseDir, findings);
+    users.set(
+      name,
+      Object.freeze({ name, password, pool_size: number(values, 'pool_size'), overrides: overrides(values) }),
+    );
+  }
+  return users;
+}
+
+interface RawEntry {
+  readonly name: string;
+  readonly map: MapNode;
+  /** `databases.app.` */
+  readonly prefix: string;
+  readonly values: Values;
+}
+
+function* entriesOf(root: MapNode, section: string, scope: Scope, findings: Findings): Generator<RawEntry> {
+  const { errors } = findings;
+  const entry = root.entries.get(section);
+  if (!entry || (entry.value.kind === 'scalar' && entry.value.empty)) return;
+  if (entry.value.kind !== 'map') {
+    errors.add(entry.value.place, section, `expected a map of names, found a ${entry.value.kind}`);
+    return;
+  }
+  for (const [name, { keyPlace, value }] of entry.value.entries) {
+    const path = `${section}.${name}`;
+    if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
+      errors.add(keyPlace, path, `this is not the name of a ${scope}`);
+    } else if (value.kind === 'map') {
+      yield { name, map: value, prefix: `${path}.`, values: readScope(value, scope, `${path}.`, findings) };
+    } else if (value.kind === 'scalar' && value.empty) {
+      yield { name, map: { kind: 'map', entries: new Map(), place: keyPlace }, prefix: `${path}.`, values: {} };
+    } else {
+      // PgBouncer's "host=... dbname=..." is the likeliest text here.
+      errors.add(
+        value.place,
+        path,
+        `expected a map such as { ${scope === 'user' ? 'pool_size: 5' : 'host: db.internal'} }`,
+      );
+    }
+  }
+}
+
+/** The secret in password or password_file, null when there is none. */
+function secretOf(map: MapNode, prefix: string, values: Values, baseDir: string, { errors }: Findings): string | null {
+  const password = text(values, 'password');
+  const file = text(values, 'password_file');
+  const place = placeOf(map, 'password_file', 'password');
+  if (password === '') errors.add(placeOf(map, 'password'), `${prefix}password`, 'is empty');
+  if (file === null) return password;
+  if (password !== null) errors.add(place, `${prefix}password_file`, "can't stand beside password");
+  const content = readTextFile(resolve(baseDir, file), MAX_PASSWORD_FILE_BYTES);
+  const secret = content instanceof Fault ? content : content.replace(/\r?\n$/, '');
+  const wrong =
+    secret instanceof Fault ? secret.reason : secret === '' || secret.includes('\0') ? 'holds no secret' : null;
+  if (wrong !== null)
+    errors.add(place, `${prefix}password_file`, `'${map.entries.has('password_file') ? shown(map) : ''}' ${wrong}`);
+  return secret instanceof Fault ? null : secret;
+}
+
+function shown(map: MapNode): string {
+  const node = map.entries.get('password_file')?.value;
+  return node?.kind === 'scalar' ? node.shown : '';
+}
+
+function hostOf(map: MapNode, prefix: string, values: Values, { errors }: Findings): string {
+  const host = text(values, 'host') ?? '127.0.0.1';
+  const place = placeOf(map, 'host');
+  if (host.startsWith('/')) return host;
+  if (host.includes(','))
+    errors.add(place, `${prefix}host`, 'several hosts for one database are not in this version yet');
+  else if (host.startsWith('@'))
+    errors.add(place, `${prefix}host`, 'abstract Unix sockets are not in this version yet');
+  else if (host === '' || /[\s/]/.test(host))
+    errors.add(place, `${prefix}host`, 'this is no name, no address and no directory');
+  return host;
+}
+
+function startupParameters(values: Values): Readonly<Record<string, string>> {
+  const parameters: Record<string, string> = {};
+  for (const key of ['application_name', 'client_encoding', 'datestyle', 'timezone']) {
+    const value = text(values, key);
+    if (value !== null) parameters[key] = value;
+  }
+  return Object.freeze(parameters);
+}
+
+/** The values that override global settings. Their types follow from the rows that read them. */
+function overrides(values: Values): Readonly<Partial<Settings>> {
+  return Object.freeze(Object.fromEntries(Object.entries(values).filter(([key]) => isSettingKey(key))));
+}
+
+function text(values: Values, key: string): string | null {
+  const value = values[key];
+  return typeof value === 'string' ? value : null;
+}
+
+function number(values: Values, key: string): number | null {
+  const value = values[key];
+  return typeof value === 'number' ? value : null;
+}
+
+/** The place of the first of these keys that is there, else of the map. */
+export function placeOf(map: MapNode, ...keys: string[]) {
+  for (const key of keys) {
+    const entry = map.entries.get(key);
+    if (entry) return entry.value.place;
+  }
+  return map.place;
+}

@@ -1,0 +1,118 @@
+// Keys of PgBouncer that have no row in the settings table, each with what becomes of it. None is ignored in silence.
+import type { Scope } from './row.ts';
+
+/** `no_effect`: accepted, with a warning that says why. `later` and `refused`: an error that says why. */
+export type Fate = 'no_effect' | 'later' | 'refused';
+
+export interface OtherSetting {
+  readonly fate: Fate;
+  /** The end of a sentence that starts with the key. */
+  readonly why: string;
+  /** Values that mean "off" and are accepted without a word, in lower case. */
+  readonly accepts?: readonly string[];
+  /** Default: global only. */
+  readonly scope?: readonly Scope[];
+}
+
+const tlsLater = { fate: 'later', why: 'TLS is not in this version yet' } as const;
+const authLater = {
+  fate: 'later',
+  why: 'auth_query is not in this version yet',
+  scope: ['global', 'database'],
+} as const;
+const dnsLater = {
+  fate: 'later',
+  why: 'names are looked up by the system for each new connection; own rules come later',
+} as const;
+const socketLater = { fate: 'later', why: 'Unix sockets for clients are not in this version yet' } as const;
+const syslogNone = {
+  fate: 'no_effect',
+  why: 'the log goes to standard output, where the service manager or the container engine takes it',
+} as const;
+const windowsNone = { fate: 'no_effect', why: 'it names a Windows service, which pgsluice is not' } as const;
+
+export const otherSettings: Readonly<Record<string, OtherSetting>> = {
+  application_name_add_host: {
+    fate: 'later',
+    why: 'adding the address to application_name is not in this version yet',
+    accepts: ['0', 'off', 'no', 'false'],
+  },
+  auth_dbname: authLater,
+  auth_hba_file: { fate: 'later', why: 'HBA files are not in this version yet' },
+  auth_ident_file: { fate: 'later', why: 'HBA files and their maps are not in this version yet' },
+  auth_ldap_options: { fate: 'refused', why: 'LDAP is not supported' },
+  auth_query: authLater,
+  auth_user: authLater,
+  client_tls13_ciphers: tlsLater,
+  client_tls_ca_file: tlsLater,
+  client_tls_cert_file: tlsLater,
+  client_tls_ciphers: tlsLater,
+  client_tls_dheparams: tlsLater,
+  client_tls_ecdhcurve: tlsLater,
+  client_tls_key_file: tlsLater,
+  client_tls_protocols: tlsLater,
+  client_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
+  conffile: { fate: 'refused', why: 'the file is given on the command line: --config FILE' },
+  dns_max_ttl: dnsLater,
+  dns_nxdomain_ttl: dnsLater,
+  dns_zone_check_period: dnsLater,
+  job_name: windowsNone,
+  load_balance_hosts: {
+    fate: 'later',
+    why: 'several hosts for one database are not in this version yet',
+    scope: ['database'],
+  },
+  log_stats: {
+    fate: 'later',
+    why: 'statistics in the log are not in this version yet; /metrics has them',
+    accepts: ['0', 'off', 'no', 'false'],
+  },
+  logfile: { fate: 'refused', why: 'the log goes to standard output: redirect it, or let the service manager keep it' },
+  login_notify_message: { fate: 'later', why: 'a notice at login is not in this version yet', accepts: [''] },
+  max_prepared_statements: {
+    fate: 'later',
+    why: 'prepared statements across transactions are not in this version yet',
+    accepts: ['0'],
+  },
+  peer_id: { fate: 'later', why: 'peers are not in this version yet', accepts: ['0'] },
+  peers: { fate: 'later', why: 'peers are not in this version yet' },
+  pkt_buf: { fate: 'no_effect', why: 'chunks are relayed as they arrive: there is no packet buffer to size' },
+  reserve_pool: { fate: 'refused', why: 'it is called reserve_pool_size', scope: ['database'] },
+  resolv_conf: { fate: 'no_effect', why: 'names are looked up by the resolver of the system' },
+  sbuf_loopcnt: { fate: 'no_effect', why: 'the event loop of Node decides how much is read from one socket at a time' },
+  scram_iterations: {
+    fate: 'no_effect',
+    why: 'a plain secret is made a SCRAM secret with 4096 iterations, as Postgres does by default; a stored SCRAM secret carries its own number',
+  },
+  server_tls13_ciphers: tlsLater,
+  server_tls_ca_file: tlsLater,
+  server_tls_cert_file: tlsLater,
+  server_tls_ciphers: tlsLater,
+  server_tls_key_file: tlsLater,
+  server_tls_protocols: tlsLater,
+  server_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
+  service_name: windowsNone,
+  stats_period: { fate: 'later', why: 'averages over a period are not in this version yet' },
+  suspend_timeout: { fate: 'no_effect', why: 'SUSPEND does not exist, as in PgBouncer since 1.26; use so_reuseport' },
+  syslog: syslogNone,
+  syslog_facility: syslogNone,
+  syslog_ident: syslogNone,
+  tcp_defer_accept: { fate: 'no_effect', why: 'Node has no such socket option' },
+  tcp_socket_buffer: {
+    fate: 'no_effect',
+    why: 'Node has no such socket option; the system sizes the buffers of TCP itself',
+  },
+  tcp_user_timeout: { fate: 'no_effect', why: 'Node has no such socket option; tcp_keepalive notices a dead peer' },
+  track_extra_parameters: { fate: 'no_effect', why: 'every parameter that the server reports is tracked' },
+  unix_socket_dir: socketLater,
+  unix_socket_group: socketLater,
+  unix_socket_mode: socketLater,
+  user: { fate: 'refused', why: 'pgsluice does not change its user: start it as the user that it should be' },
+  verbose: { fate: 'refused', why: 'use log_level: debug' },
+};
+
+/** What becomes of the key in this scope; null when it is not one of PgBouncer's there. */
+export function otherSetting(key: string, scope: Scope): OtherSetting | null {
+  const other = Object.hasOwn(otherSettings, key) ? otherSettings[key] : undefined;
+  return other && (other.scope ?? ['global']).includes(scope) ? other : null;
+}
