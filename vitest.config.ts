@@ -23,12 +23,16 @@ function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfi
   };
 }
 
+// Set by the CI run: where to leave the results as JSON.
+const report = process.env.PGSLUICE_REPORT;
+
 export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,
     passWithNoTests: false,
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     projects: [
       suite('unit'),
       suite('property', { testTimeout: 60_000 }),

@@ -1,0 +1,33 @@
+// npm run test:matrix: the suites that need a real Postgres, once per older major version. Arguments: majors (default all of them).
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fetchMajor, versions } from './postgres-majors.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const suites = ['integration', 'drivers', 'regress'].filter((suite) => {
+  const dir = join(root, 'test', suite);
+  return existsSync(dir) && readdirSync(dir, { recursive: true }).some((file) => file.endsWith('.test.ts'));
+});
+const wanted = process.argv.slice(2);
+const majors = wanted.length > 0 ? wanted : Object.keys(versions);
+const reports = process.env.PGSLUICE_REPORTS;
+if (reports) mkdirSync(reports, { recursive: true });
+let failed = false;
+
+for (const major of majors) {
+  if (!(major in versions)) {
+    console.error(`no PostgreSQL ${major} here; there are ${Object.keys(versions).join(', ')}`);
+    process.exit(2);
+  }
+  console.log(`\n== PostgreSQL ${major}: ${suites.join(', ')}`);
+  fetchMajor(Number(major));
+  const env = { ...process.env, PGSLUICE_TEST_PG: major };
+  if (reports) env.PGSLUICE_REPORT = join(reports, `postgres-${major}.json`);
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const args = [vitest, 'run', ...suites.flatMap((suite) => ['--project', suite])];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
+  if (status !== 0) failed = true;
+}
+process.exitCode = failed ? 1 : 0;
