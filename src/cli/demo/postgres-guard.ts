@@ -2,19 +2,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Reads "pid N" (the postmaster to stop) and "done" (everything is stopped). The end of its input without "done" means that we are gone.
+ * Reads "pid N FOLDER" (the postmaster to stop and its data) and "done" (everything is stopped). The end of its input without "done" means that we are gone.
  * QUIT is Postgres' immediate shutdown; it passes it on to its children and leaves within milliseconds.
  */
 const script = `
 trap '' INT TERM HUP
-pid=
-while read -r word value; do
-  case $word in pid) pid=$value ;; done) exit 0 ;; esac
+pid= data=
+while read -r word number path; do
+  case $word in pid) pid=$number data=$path ;; done) exit 0 ;; esac
 done
 if [ -n "$pid" ] && kill -QUIT "$pid" 2>/dev/null; then
   tries=0
-  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 60 ]; do sleep 0.1; tries=$((tries + 1)); done
-  kill -KILL "$pid" 2>/dev/null
+  while [ -e "$data/postmaster.pid" ] && kill -0 "$pid" 2>/dev/null && [ $tries -lt 60 ]; do sleep 0.1; tries=$((tries + 1)); done
+  [ $tries -lt 60 ] || kill -KILL "$pid" 2>/dev/null
 fi
 [ $# -gt 0 ] && rm -rf -- "$@"
 exit 0
@@ -40,8 +40,8 @@ export class PostgresGuard {
     (this.#shell.stdin as { unref?: () => void } | null)?.unref?.();
   }
 
-  watch(pid: number): void {
-    this.#shell?.stdin?.write(`pid ${pid}\n`);
+  watch(pid: number, dataDir: string): void {
+    this.#shell?.stdin?.write(`pid ${pid} ${dataDir}\n`);
   }
 
   /** The postmaster is gone by our own hand: there is nothing to stop until the next `watch`. */
