@@ -66,12 +66,12 @@ function readSecrets(
     const place = placeOf(root, 'auth_file');
     const text = readTextFile(resolve(baseDir, authFile), MAX_USERLIST_BYTES);
     if (text instanceof Fault) {
-      errors.add(place, 'auth_file', `'${authFile}' ${text.reason}`);
+      errors.add(place, 'auth_file', `the file ${text.reason}`);
     } else {
       const problems = new ProblemList(authFile);
       secrets = readUserlist(text, problems);
       for (const { line, message } of problems.sorted()) {
-        errors.add(place, 'auth_file', line > 0 ? `${authFile}, line ${line}: ${message}` : message);
+        errors.add(place, 'auth_file', line > 0 ? `line ${line} of the file: ${message}` : message);
       }
     }
   }

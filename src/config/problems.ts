@@ -30,7 +30,7 @@ export class ProblemList {
 
   /** `key` and `message` may carry text of the file: they are made printable here. */
   add(place: Place, key: string, message: string): void {
-    if (this.#items.length >= MAX_PROBLEMS) {
+    if (this.full) {
       this.#dropped += 1;
       return;
     }
@@ -38,6 +38,11 @@ export class ProblemList {
     this.#items.push(
       Object.freeze({ file: this.#file, line, column, key: printable(key, 200), message: printable(message, 500) }),
     );
+  }
+
+  /** Whether more problems would only be counted. */
+  get full(): boolean {
+    return this.#items.length >= MAX_PROBLEMS;
   }
 
   get length(): number {

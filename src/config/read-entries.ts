@@ -113,14 +113,8 @@ function secretOf(map: MapNode, prefix: string, values: Values, baseDir: string,
   const secret = content instanceof Fault ? content : content.replace(/\r?\n$/, '');
   const wrong =
     secret instanceof Fault ? secret.reason : secret === '' || secret.includes('\0') ? 'holds no secret' : null;
-  if (wrong !== null)
-    errors.add(place, `${prefix}password_file`, `'${map.entries.has('password_file') ? shown(map) : ''}' ${wrong}`);
+  if (wrong !== null) errors.add(place, `${prefix}password_file`, `the file ${wrong}`);
   return secret instanceof Fault ? null : secret;
-}
-
-function shown(map: MapNode): string {
-  const node = map.entries.get('password_file')?.value;
-  return node?.kind === 'scalar' ? node.shown : '';
 }
 
 function hostOf(map: MapNode, prefix: string, values: Values, { errors }: Findings): string {

@@ -47,8 +47,11 @@ export function readScope(
 function rawValue(row: SettingRow, entry: MapEntry, path: string, { errors, warnings }: Findings) {
   const { value, keyPlace } = entry;
   if (value.kind === 'scalar') {
+    if (value.faulty) return null;
     if (!value.empty) return value.text;
-    warnings.add(keyPlace, path, 'has no value, so the default holds; an empty text is written ""');
+    // An empty secret is a mistake of whatever wrote the file, and not a wish for none.
+    if (row.kind === 'secret') errors.add(keyPlace, path, 'has no value');
+    else warnings.add(keyPlace, path, 'has no value, so the default holds; an empty text is written ""');
     return null;
   }
   if (value.kind === 'list' && row.kind === 'list') {
@@ -82,8 +85,9 @@ function tellUnknown(key: string, entry: MapEntry, scope: Scope, prefix: string,
     errors.add(entry.keyPlace, path, `can't stand here: it belongs ${home.join(' or ')}`);
     return;
   }
+  // The search costs more than the rest of the file's reading: not for complaints that nobody will see.
   const sections = scope === 'global' ? SECTIONS : [];
-  const guess = suggest(key, [...rowsOf[scope].keys(), ...sections]);
+  const guess = errors.full ? null : suggest(key, [...rowsOf[scope].keys(), ...sections]);
   errors.add(
     entry.keyPlace,
     path,

@@ -49,5 +49,5 @@ export function isSettingKey(key: string): key is SettingKey {
 
 /** The default of every setting. */
 export const defaultSettings = Object.freeze(
-  Object.fromEntries<unknown>(Object.entries(settingsTable).map(([key, row]) => [key, row.default])),
+  Object.fromEntries<unknown>(Object.entries(settingsTable).map(([key, row]) => [key, Object.freeze(row.default)])),
 ) as Settings;

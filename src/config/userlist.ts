@@ -8,7 +8,7 @@ export const MAX_USERLIST_BYTES = 33_554_432;
 /** Two quoted texts; what follows them on the line is ignored, as PgBouncer does. */
 const entry = /^\s*"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"/;
 
-/** User name to secret. PgBouncer: of two lines with one name the first counts. Messages carry line numbers, never text of the file. */
+/** User name to secret. PgBouncer: of two lines with one name the last counts. Messages carry line numbers, never text of the file. */
 export function readUserlist(text: string, problems: ProblemList): Map<string, string> {
   const secrets = new Map<string, string>();
   let line = 0;
@@ -26,7 +26,7 @@ export function readUserlist(text: string, problems: ProblemList): Map<string, s
       problems.add({ line, column: 1 }, '', 'expected "user" "secret"');
     } else if (name === '') {
       problems.add({ line, column: 1 }, '', 'the user name is empty');
-    } else if (!secrets.has(name)) {
+    } else {
       secrets.set(name, match[2]?.replaceAll('""', '"') ?? '');
     }
   }

@@ -1,6 +1,6 @@
 // Reads YAML into a small tree of texts that knows the place of each key and value. Hostile text ends in a problem, never in a throw.
 // Every scalar is a text: the kinds give it a meaning, so that `password: 0123` and `auth_type: on` stay what was written.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type YAMLError } from 'yaml';
 import { type Expander, expandVariables } from './expand.ts';
 import { type Place, type ProblemList, WHOLE_FILE } from './problems.ts';
 
@@ -11,6 +11,8 @@ export interface ScalarNode {
   readonly shown: string;
   /** Nothing was written, or null or ~. */
   readonly empty: boolean;
+  /** An expansion failed, which was told: the text means nothing. */
+  readonly faulty: boolean;
   readonly place: Place;
 }
 
@@ -56,6 +58,14 @@ export function readYaml(text: string, expander: Expander, problems: ProblemList
   }
 }
 
+/** The parser's words without text of the file: a password that starts with * or ! is an alias or a tag to YAML. */
+function messageOf({ code, message }: YAMLError): string {
+  if (code === 'BAD_ALIAS') return 'no anchor for this alias; a text that starts with * or & needs quotes';
+  if (code === 'TAG_RESOLVE_FAILED') return 'tags have no meaning here; a text that starts with ! needs quotes';
+  if (code === 'MULTIPLE_DOCS') return 'a second document starts here; one is expected';
+  return message.split(': ', 1)[0] ?? '';
+}
+
 class Reader {
   readonly #text: string;
   readonly #expander: Expander;
@@ -79,10 +89,11 @@ class Reader {
       prettyErrors: false,
       schema: 'failsafe',
       uniqueKeys: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
-    for (const error of doc.errors) this.#problems.add(this.#placeAt(error.pos[0]), '', error.message);
-    for (const warning of doc.warnings) this.#problems.add(this.#placeAt(warning.pos[0]), '', warning.message);
+    for (const fault of [...doc.errors, ...doc.warnings]) {
+      this.#problems.add(this.#placeAt(fault.pos[0]), '', messageOf(fault));
+    }
     if (doc.errors.length > 0) return null;
     const place = { line: 1, column: 1 };
     const root = this.#node(doc.contents, '', place, 0);
@@ -136,11 +147,12 @@ class Reader {
     const shown = value === null || value === undefined ? '' : String(value);
     const plain = !isScalar(node) || node.type === 'PLAIN';
     if (plain && (shown === '' || shown === '~' || shown === 'null')) {
-      return { kind: 'scalar', text: '', shown: '', empty: true, place };
+      return { kind: 'scalar', text: '', shown: '', empty: true, faulty: false, place };
     }
     const expanded = expandVariables(shown, this.#expander);
     for (const fault of expanded.faults) this.#problems.add(place, key, fault);
-    return { kind: 'scalar', text: expanded.text, shown, empty: false, place };
+    const faulty = expanded.faults.length > 0;
+    return { kind: 'scalar', text: expanded.text, shown, empty: false, faulty, place };
   }
 
   #placeOf(node: unknown): Place | null {
