@@ -62,6 +62,7 @@ export function readYaml(text: string, expander: Expander, problems: ProblemList
 function messageOf({ code, message }: YAMLError): string {
   if (code === 'BAD_ALIAS') return 'no anchor for this alias; a text that starts with * or & needs quotes';
   if (code === 'TAG_RESOLVE_FAILED') return 'tags have no meaning here; a text that starts with ! needs quotes';
+  if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
   if (code === 'MULTIPLE_DOCS') return 'a second document starts here; one is expected';
   return message.split(': ', 1)[0] ?? '';
 }

@@ -103,7 +103,7 @@ test('any user and secret survive the way through an auth_file, and any text end
   );
 });
 
-test('nesting a million deep ends with a problem', () => {
+test('nesting a hundred thousand deep ends with a problem', () => {
   for (const piece of ['[', '{a: ', '- ', '? ']) {
     expect(parseConfig(piece.repeat(100_000), { env: {} }).ok, piece).toBe(false);
   }
