@@ -1,0 +1,193 @@
+// Every error that pgsluice itself raises: one row each, the source of docs/errors.md and of every client message.
+//
+// Messages are in Postgres' style. Where PgBouncer has words for a case, the message contains them, so that scripts
+// that match on them go on working; the SQLSTATE is the one that Postgres would use, where PgBouncer says 08P01 for all.
+
+import type { ErrorFields } from './error-fields.ts';
+
+interface Row {
+  readonly sqlstate: string;
+  readonly severity: 'ERROR' | 'FATAL';
+  readonly message: string;
+  readonly hint?: string;
+  /** Nothing of the refused statement reached Postgres: an application may simply try again. */
+  readonly safeToRetry: boolean;
+}
+
+/** The rows. `%s` in a message is filled by poolerError(); the key is the name in logs and metrics. */
+export const CATALOGUE = {
+  admin_forced_disconnect: {
+    sqlstate: '57P01',
+    severity: 'FATAL',
+    message: 'admin forced disconnect',
+    safeToRetry: false,
+  },
+  auth_failed: {
+    sqlstate: '28P01',
+    severity: 'FATAL',
+    message: 'password authentication failed for user "%s"',
+    safeToRetry: false,
+  },
+  client_idle_timeout: {
+    sqlstate: '57P05',
+    severity: 'FATAL',
+    message: 'client_idle_timeout: terminating connection after %s without a statement',
+    hint: 'Raise client_idle_timeout, or let the application close connections that it does not need.',
+    safeToRetry: true,
+  },
+  client_login_timeout: {
+    sqlstate: '08P01',
+    severity: 'FATAL',
+    message: 'client_login_timeout: login was not complete after %s',
+    safeToRetry: true,
+  },
+  console_not_allowed: {
+    sqlstate: '42501',
+    severity: 'FATAL',
+    message: 'not allowed: user "%s" may not use the console',
+    hint: 'Name the user in admin_users or stats_users.',
+    safeToRetry: false,
+  },
+  database_disabled: {
+    sqlstate: '3D000',
+    severity: 'FATAL',
+    message: 'database "%s" is disabled',
+    safeToRetry: false,
+  },
+  idle_transaction_timeout: {
+    sqlstate: '25P03',
+    severity: 'FATAL',
+    message: 'idle transaction timeout: the transaction was idle for %s',
+    hint: 'Commit or roll back sooner, or raise idle_transaction_timeout.',
+    safeToRetry: false,
+  },
+  internal_error: {
+    sqlstate: 'XX000',
+    severity: 'FATAL',
+    message: 'pgsluice internal error: %s',
+    safeToRetry: false,
+  },
+  no_such_database: {
+    sqlstate: '3D000',
+    severity: 'FATAL',
+    message: 'no such database: %s',
+    hint: 'Add it under "databases:", or add a "*" entry.',
+    safeToRetry: false,
+  },
+  no_user: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: 'no PostgreSQL user name specified in startup packet',
+    safeToRetry: false,
+  },
+  pooler_shutdown: {
+    sqlstate: '57P01',
+    severity: 'FATAL',
+    message: 'pooler is shutting down',
+    safeToRetry: true,
+  },
+  protocol_violation: {
+    sqlstate: '08P01',
+    severity: 'FATAL',
+    message: '%s',
+    safeToRetry: false,
+  },
+  query_canceled: {
+    sqlstate: '57014',
+    severity: 'ERROR',
+    message: 'canceling statement due to user request',
+    safeToRetry: true,
+  },
+  query_timeout: {
+    sqlstate: '57014',
+    severity: 'FATAL',
+    message: 'query_timeout: the statement ran for %s',
+    hint: 'Raise query_timeout, or make the statement faster.',
+    safeToRetry: false,
+  },
+  query_wait_timeout: {
+    sqlstate: '53300',
+    severity: 'ERROR',
+    message: 'query_wait_timeout: no server connection became free within %s',
+    hint: 'SHOW CLIENTS on the console tells who holds the servers; raise pool_size only if they are really busy.',
+    safeToRetry: true,
+  },
+  server_closed: {
+    sqlstate: '08006',
+    severity: 'FATAL',
+    message: 'server conn crashed? The connection to Postgres was lost: %s',
+    hint: 'The transaction, if one was open, is lost. Connect again.',
+    safeToRetry: false,
+  },
+  server_login_failed: {
+    sqlstate: '08006',
+    severity: 'FATAL',
+    message: 'server login has been failing, cached error: %s (server_login_retry)',
+    safeToRetry: true,
+  },
+  simple_query_disabled: {
+    sqlstate: '42501',
+    severity: 'FATAL',
+    message: 'simple query protocol disabled (disable_pqexec)',
+    hint: 'Use the extended query protocol, or unset disable_pqexec.',
+    safeToRetry: false,
+  },
+  statement_mode_transaction: {
+    sqlstate: '0A000',
+    severity: 'FATAL',
+    message: 'transaction blocks not allowed in statement pooling mode',
+    hint: 'Use pool_mode transaction.',
+    safeToRetry: false,
+  },
+  too_many_clients: {
+    sqlstate: '53300',
+    severity: 'FATAL',
+    message: 'no more connections allowed (max_client_conn = %s)',
+    hint: 'Raise max_client_conn, or find out which application opens so many.',
+    safeToRetry: true,
+  },
+  too_many_clients_of_database: {
+    sqlstate: '53300',
+    severity: 'FATAL',
+    message: 'client connections exceeded (max_db_client_connections = %s)',
+    safeToRetry: true,
+  },
+  too_many_clients_of_user: {
+    sqlstate: '53300',
+    severity: 'FATAL',
+    message: 'client connections exceeded (max_user_client_connections = %s)',
+    safeToRetry: true,
+  },
+  transaction_timeout: {
+    sqlstate: '25P04',
+    severity: 'FATAL',
+    message: 'transaction timeout: the transaction was open for %s',
+    hint: 'Raise transaction_timeout, or make transactions shorter.',
+    safeToRetry: false,
+  },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+/** An error of ours, ready to be sent, and the name it goes by in logs and metrics. */
+export interface PoolerError extends ErrorFields {
+  readonly code: ErrorCode;
+}
+
+/** The row with its `%s` filled. detail: what happened, with numbers. */
+export function poolerError(code: ErrorCode, argument = '', detail?: string): PoolerError {
+  const row: Row = CATALOGUE[code];
+  return {
+    code,
+    severity: row.severity,
+    sqlstate: row.sqlstate,
+    message: row.message.replace('%s', () => argument),
+    ...(detail !== undefined && { detail }),
+    ...(row.hint !== undefined && { hint: row.hint }),
+  };
+}
+
+/** The same error with another severity: a FATAL is told before the connection is closed. */
+export function asFatal<T extends ErrorFields>(error: T): T {
+  return error.severity === 'FATAL' ? error : { ...error, severity: 'FATAL' };
+}

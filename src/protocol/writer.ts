@@ -1,0 +1,120 @@
+// Builds the messages that pgsluice itself sends, to clients and to Postgres. Allocates; never used to relay.
+
+import { Backend, Frontend, type TxStatus } from './message-types.ts';
+
+/** A message from its type byte and body. */
+export function message(type: number, body: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(5 + body.length);
+  out[0] = type;
+  out.writeInt32BE(4 + body.length, 1);
+  body.copy(out, 5);
+  return out;
+}
+
+/** A text as the protocol's String: its bytes and a NUL. A NUL inside would end it early, so it becomes a space. */
+export function cstring(text: string): Buffer {
+  return Buffer.from(`${text.replaceAll('\0', ' ')}\0`, 'utf8');
+}
+
+export function int32(value: number): Buffer {
+  const out = Buffer.allocUnsafe(4);
+  out.writeInt32BE(value, 0);
+  return out;
+}
+
+/** Client side. ---------------------------------------------------------------------------------------------------- */
+
+/** AuthenticationXXX: code as in "Message Formats" (0 Ok, 3 cleartext, 5 md5, 10 SASL, 11 continue, 12 final). */
+export function authentication(code: number, data: Buffer): Buffer {
+  return message(Backend.Authentication, Buffer.concat([int32(code), data]));
+}
+
+export function parameterStatus(name: string, value: string): Buffer {
+  return message(Backend.ParameterStatus, Buffer.concat([cstring(name), cstring(value)]));
+}
+
+/** key: 4 bytes in protocol 3.0, up to 256 from 3.2 on. */
+export function backendKeyData(processId: number, key: Buffer): Buffer {
+  return message(Backend.BackendKeyData, Buffer.concat([int32(processId), key]));
+}
+
+export function readyForQuery(status: TxStatus): Buffer {
+  return message(Backend.ReadyForQuery, Buffer.from([status]));
+}
+
+export function commandComplete(tag: string): Buffer {
+  return message(Backend.CommandComplete, cstring(tag));
+}
+
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+/** Postgres: pg_type.dat. Values are sent as text. */
+export const ColumnType = { Bytea: 17, Int8: 20, Int4: 23, Text: 25, Numeric: 1700 } as const;
+export type ColumnType = (typeof ColumnType)[keyof typeof ColumnType];
+
+const TYPE_LENGTH: Readonly<Record<ColumnType, number>> = { 17: -1, 20: 8, 23: 4, 25: -1, 1700: -1 };
+
+function int16(value: number): Buffer {
+  const out = Buffer.allocUnsafe(2);
+  out.writeInt16BE(value, 0);
+  return out;
+}
+
+export function rowDescription(columns: readonly Column[]): Buffer {
+  const fields = columns.map(({ name, type }) =>
+    Buffer.concat([cstring(name), int32(0), int16(0), int32(type), int16(TYPE_LENGTH[type]), int32(-1), int16(0)]),
+  );
+  return message(Backend.RowDescription, Buffer.concat([int16(columns.length), ...fields]));
+}
+
+export function dataRow(values: readonly (string | null)[]): Buffer {
+  const fields = values.flatMap((value) => {
+    if (value === null) return [int32(-1)];
+    const bytes = Buffer.from(value, 'utf8');
+    return [int32(bytes.length), bytes];
+  });
+  return message(Backend.DataRow, Buffer.concat([int16(values.length), ...fields]));
+}
+
+/** Postgres answers a client whose minor version or options it does not know (NegotiateProtocolVersion). */
+export function negotiateProtocolVersion(newestMinor: number, unknownOptions: readonly string[]): Buffer {
+  return message(
+    Backend.NegotiateProtocolVersion,
+    Buffer.concat([int32(newestMinor), int32(unknownOptions.length), ...unknownOptions.map(cstring)]),
+  );
+}
+
+/** Server side. ---------------------------------------------------------------------------------------------------- */
+
+export function query(sql: string): Buffer {
+  return message(Frontend.Query, cstring(sql));
+}
+
+export function password(body: Buffer): Buffer {
+  return message(Frontend.Password, body);
+}
+
+export function sync(): Buffer {
+  return message(Frontend.Sync, Buffer.alloc(0));
+}
+
+export function terminate(): Buffer {
+  return message(Frontend.Terminate, Buffer.alloc(0));
+}
+
+/** The startup packet, which has no type byte. version as in `PROTOCOL_3_0`. */
+export function startupMessage(version: number, parameters: Iterable<readonly [string, string]>): Buffer {
+  const parts = [int32(version)];
+  for (const [name, value] of parameters) parts.push(cstring(name), cstring(value));
+  parts.push(Buffer.from([0]));
+  const body = Buffer.concat(parts);
+  return Buffer.concat([int32(4 + body.length), body]);
+}
+
+/** CancelRequest. Postgres: CANCEL_REQUEST_CODE in src/include/libpq/pqcomm.h. */
+export function cancelRequest(processId: number, key: Buffer): Buffer {
+  return Buffer.concat([int32(12 + key.length), int32(80877102), int32(processId), key]);
+}

@@ -1,0 +1,140 @@
+// What a session has set: an immutable map of parameters, and the statements that lead from one to another. Pure.
+//
+// A client has one (what it expects), a server has one (what was set on it). Most of the time they are the same
+// object, which is the cheap question that every checkout asks.
+
+export class ParameterSet {
+  static readonly EMPTY = new ParameterSet(new Map());
+
+  readonly entries: ReadonlyMap<string, string>;
+  /** Equal sets have equal keys. */
+  readonly key: string;
+
+  private constructor(entries: ReadonlyMap<string, string>) {
+    this.entries = entries;
+    this.key = JSON.stringify([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  static of(entries: Iterable<readonly [string, string]>): ParameterSet {
+    const map = new Map<string, string>();
+    for (const [name, value] of entries) map.set(canonicalName(name), value);
+    return map.size === 0 ? ParameterSet.EMPTY : new ParameterSet(map);
+  }
+
+  with(name: string, value: string): ParameterSet {
+    const canonical = canonicalName(name);
+    if (this.entries.get(canonical) === value) return this;
+    return new ParameterSet(new Map(this.entries).set(canonical, value));
+  }
+
+  equals(other: ParameterSet): boolean {
+    return this === other || this.key === other.key;
+  }
+}
+
+/** Parameter names are case-insensitive (Postgres: guc_name_compare). */
+function canonicalName(name: string): string {
+  return name.toLowerCase();
+}
+
+/**
+ * Reported by Postgres but not a session's to set, so never carried from one server to another. session_authorization
+ * and role follow from who logged in. Postgres: GUC_REPORT with GUC_DISALLOW_IN_FILE or PGC_INTERNAL.
+ */
+const NOT_CARRIED = new Set([
+  'in_hot_standby',
+  'integer_datetimes',
+  'is_superuser',
+  'server_encoding',
+  'server_version',
+  'session_authorization',
+]);
+
+/** Whether a parameter that the server reported belongs to what a session has set. */
+export function isCarried(name: string): boolean {
+  return !NOT_CARRIED.has(canonicalName(name));
+}
+
+/** Values that are lists of identifiers: each element is quoted by itself. Postgres: GUC_LIST_QUOTE in guc_tables.c. */
+const LIST_QUOTED = new Set([
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'temp_tablespaces',
+]);
+
+/** The statements that make a server with `from` into one with `to`; empty when nothing differs. */
+export function difference(from: ParameterSet, to: ParameterSet): string {
+  if (from.equals(to)) return '';
+  const statements: string[] = [];
+  for (const name of from.entries.keys()) {
+    if (!to.entries.has(name)) statements.push(`RESET ${quoteName(name)}`);
+  }
+  for (const [name, value] of to.entries) {
+    if (from.entries.get(name) !== value) statements.push(`SET ${quoteName(name)} TO ${quoteValue(name, value)}`);
+  }
+  return statements.join(';');
+}
+
+/** Custom parameters have a dot: each part is an identifier of its own. */
+function quoteName(name: string): string {
+  return name.split('.').map(quoteIdentifier).join('.');
+}
+
+function quoteIdentifier(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}
+
+/** Independent of standard_conforming_strings: an E'' string as soon as there is a backslash. */
+function quoteLiteral(text: string): string {
+  const quoted = text.replaceAll("'", "''");
+  return quoted.includes('\\') ? ` E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
+}
+
+function quoteValue(name: string, value: string): string {
+  if (!LIST_QUOTED.has(name)) return quoteLiteral(value);
+  const elements = splitIdentifiers(value);
+  if (elements === null) return quoteLiteral(value); // let Postgres say what is wrong with it
+  return elements.length === 0 ? "''" : elements.map(quoteLiteral).join(', ');
+}
+
+/** Postgres: SplitIdentifierString (utils/adt/varlena.c): commas, double quotes, unquoted names folded to lower case. */
+export function splitIdentifiers(text: string): string[] | null {
+  const elements: string[] = [];
+  let at = skipSpace(text, 0);
+  if (at === text.length) return elements;
+  for (;;) {
+    let element = '';
+    if (text[at] === '"') {
+      for (;;) {
+        const quote = text.indexOf('"', at + 1);
+        if (quote < 0) return null;
+        element += text.slice(at + 1, quote);
+        at = quote + 1;
+        if (text[at] !== '"') break;
+        element += '"';
+      }
+    } else {
+      const begin = at;
+      while (at < text.length && text[at] !== ',' && !isSpace(text[at]!)) at += 1;
+      if (at === begin) return null;
+      element = text.slice(begin, at).toLowerCase();
+    }
+    elements.push(element);
+    at = skipSpace(text, at);
+    if (at === text.length) return elements;
+    if (text[at] !== ',') return null;
+    at = skipSpace(text, at + 1);
+    if (at === text.length) return null;
+  }
+}
+
+function isSpace(char: string): boolean {
+  return char === ' ' || char === '\t' || char === '\n' || char === '\r' || char === '\f' || char === '\v';
+}
+
+function skipSpace(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && isSpace(text[at]!)) at += 1;
+  return at;
+}
