@@ -1,0 +1,28 @@
+// Carries a cancel request to Postgres on a connection of its own.
+//
+// Postgres closes that connection after it has sent the signal, so a server whose cancel requests are all closed can't
+// be hit any more: until then server.cancelsInFlight keeps it from other clients. PgBouncer: being_canceled.
+
+import { type Address, dial } from '../net/dial.ts';
+import { cancelRequest } from '../protocol/writer.ts';
+import type { Server } from '../server/server.ts';
+
+/** done is called once, when the connection is over or timeoutMs (0: no limit) have passed; the server knows by then. */
+export function sendCancel(server: Server, address: Address, timeoutMs: number, done: () => void): void {
+  server.cancelsInFlight += 1;
+  const socket = dial(address);
+  let isOver = false;
+  const finish = (isSure: boolean) => {
+    if (isOver) return;
+    isOver = true;
+    socket.destroy();
+    server.cancelEnded(isSure);
+    done();
+  };
+  socket.on('error', () => finish(true));
+  socket.on('close', () => finish(true));
+  socket.on('end', () => finish(true));
+  socket.resume();
+  if (timeoutMs > 0) socket.setTimeout(timeoutMs, () => finish(false));
+  socket.write(cancelRequest(server.backendPid, server.cancelKey));
+}

@@ -1,0 +1,459 @@
+// The servers of one (database, user) pair and the clients that wait for them: who gets which server and when.
+//
+// State is list membership, so every count is a length. checkout() and release() make and end a link; everything else
+// is about having the right number of servers.
+
+import type { ScramKeys } from '../auth/scram.ts';
+import type { DatabaseTarget } from '../config/config.ts';
+import type { EffectiveSettings } from '../config/effective.ts';
+import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
+import type { ErrorFields } from '../protocol/error-fields.ts';
+import { TxStatus } from '../protocol/message-types.ts';
+import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
+import { moveServer, type ServerLists } from '../server/states.ts';
+import { ParameterSet } from '../session/parameters.ts';
+import type { Clock } from '../util/clock.ts';
+import { List } from '../util/list.ts';
+import { isAway, retryDelayMs } from './backoff.ts';
+import type { PoolClient, PoolClientState } from './pool-client.ts';
+import { PoolStats } from './stats.ts';
+
+/** What a pool asks of the house around it. */
+export interface PoolContext {
+  readonly clock: Clock;
+  /** Dials Postgres; the server logs in by itself. dedicated: further startup parameters (replication). */
+  openServer(pool: Pool, dedicated: ReadonlyMap<string, string> | null): Server;
+  /** May this pool open one more? Makes room by closing an idle server of another pool where that helps. */
+  mayOpen(pool: Pool, waitedMs: number): boolean;
+  /** Sends a cancel request for what the server runs; server.cancelsInFlight counts it. */
+  cancel(server: Server, pool: Pool): void;
+  /** A server came or went: other pools of the database or user may open one now. */
+  onCapacity(pool: Pool): void;
+  readonly events: PoolEvents;
+}
+
+/** What observe hears of. */
+export interface PoolEvents {
+  serverLogin(pool: Pool, server: Server): void;
+  serverClosed(pool: Pool, server: Server, reason: ServerCloseReason, error: ErrorFields | null): void;
+  /** A mistake of ours, contained to one connection. */
+  bug(error: unknown): void;
+  serverQuestionFailed(pool: Pool, server: Server, question: string, error: ErrorFields): void;
+}
+
+export type PoolState = 'running' | 'pausing' | 'paused' | 'draining' | 'closed';
+
+/** How many idle servers are looked at for one whose parameters fit already. */
+const FITTING_SCAN = 8;
+
+export class Pool implements ServerOwner {
+  readonly database: string;
+  readonly user: string;
+  target: DatabaseTarget;
+  settings: EffectiveSettings;
+  readonly stats = new PoolStats();
+  state: PoolState = 'running';
+
+  readonly servers: ServerLists<Server> = {
+    login: new List(),
+    idle: new List(),
+    active: new List(),
+    used: new List(),
+    tested: new List(),
+    being_canceled: new List(),
+  };
+  readonly clients: Readonly<Record<PoolClientState, List<PoolClient>>> = {
+    active: new List(),
+    waiting: new List(),
+    waiting_cancel: new List(),
+    active_cancel: new List(),
+  };
+
+  /** Postgres' answer to the last login that failed; null since one worked. */
+  lastLoginError: ErrorFields | null = null;
+  /** The last failure was a refusal (wrong password, no such database), not an absence. */
+  isRefused = false;
+  loginFailures = 0;
+  /** No login before this stamp. */
+  retryAt = 0;
+  /** What Postgres reports for a set of parameters, by its key: what a client is told at login. */
+  readonly reports = new Map<string, ReadonlyMap<string, string>>();
+  /** Keys that let us log in to Postgres as a client whose plaintext we don't have (SCRAM pass-through). */
+  scramKeys: ScramKeys | null = null;
+  /** What a client typed (auth_type plain), where no secret is stored that Postgres would accept. */
+  clientPassword: string | null = null;
+  readonly createdAt: number;
+  /** Last time a client was here. */
+  usedAt: number;
+
+  readonly #context: PoolContext;
+  /** Servers that are opened for one client only (replication), and the clients that still wait for theirs. */
+  readonly #dedicated = new Map<Server, PoolClient>();
+  readonly #dedicatedQueue = new Set<PoolClient>();
+  /** What a server reports right after its login: a change makes the cached reports stale. */
+  #loginReport: ReadonlyMap<string, string> = new Map();
+
+  constructor(
+    database: string,
+    user: string,
+    target: DatabaseTarget,
+    settings: EffectiveSettings,
+    context: PoolContext,
+  ) {
+    this.database = database;
+    this.user = user;
+    this.target = target;
+    this.settings = settings;
+    this.#context = context;
+    this.createdAt = context.clock.now();
+    this.usedAt = this.createdAt;
+  }
+
+  /** All servers that count against limits. */
+  get serverCount(): number {
+    const { login, idle, active, used, tested, being_canceled } = this.servers;
+    return login.length + idle.length + active.length + used.length + tested.length + being_canceled.length;
+  }
+
+  get clientCount(): number {
+    return this.clients.active.length + this.clients.waiting.length;
+  }
+
+  /** How long the first client has waited, in ms; 0 when none waits. */
+  maxWaitMs(now: number): number {
+    const first = this.clients.waiting.head;
+    return first === null ? 0 : now - first.waitingSince;
+  }
+
+  *allServers(): Iterable<Server> {
+    for (const list of Object.values(this.servers)) yield* list;
+  }
+
+  /** Checkout ------------------------------------------------------------------------------------------------------- */
+
+  /**
+   * A server for this client right away, or null: then the caller puts it on the waiting list and calls await().
+   * Nobody overtakes: while clients wait, there is none right away.
+   */
+  checkout(client: PoolClient): Server | null {
+    if (this.state !== 'running' || client.dedicated !== null || this.clients.waiting.length > 0) return null;
+    const server = this.#takeIdle(client);
+    if (server !== null) this.#assign(client, server);
+    return server;
+  }
+
+  /** The client is on the waiting list now: see to it that a server comes, or refuse it when none can. */
+  await(client: PoolClient): void {
+    if (client.dedicated !== null) this.#dedicatedQueue.add(client);
+    if (this.#failsFast) client.onRefused(this.loginError());
+    else this.grow();
+  }
+
+  /** Logins are refused, and there is no server left that could serve: waiting is no use. */
+  get #failsFast(): boolean {
+    return this.isRefused && this.serverCount === this.servers.login.length && this.#context.clock.now() < this.retryAt;
+  }
+
+  /** What Postgres said, in PgBouncer's words around it. */
+  loginError(): PoolerError | ErrorFields {
+    const said = this.lastLoginError;
+    if (said === null) return poolerError('server_login_failed', 'Postgres was not reached');
+    const error = poolerError('server_login_failed', said.message);
+    return this.isRefused
+      ? { ...error, sqlstate: said.sqlstate, ...(said.hint !== undefined && { hint: said.hint }) }
+      : error;
+  }
+
+  #takeIdle(client: PoolClient): Server | null {
+    const idle = this.servers.idle;
+    const last = client.lastServer;
+    if (last !== null && last.list === idle) return last;
+    let server = idle.head;
+    if (server === null || server.parameters.equals(client.parameters)) return server;
+    for (let scanned = 0; server !== null && scanned < FITTING_SCAN; scanned += 1) {
+      if (server.parameters.equals(client.parameters)) return server;
+      server = server.next;
+    }
+    return idle.head;
+  }
+
+  #assign(client: PoolClient, server: Server): void {
+    moveServer(server, this.servers, 'active');
+    client.lastServer = server;
+    this.stats.serverAssignmentCount += 1;
+  }
+
+  /** Hands idle servers to those who wait, first come first served. */
+  #serveWaiting(): void {
+    while (this.state === 'running' && this.servers.idle.length > 0) {
+      const client = this.#firstWaiting();
+      if (client === null) return;
+      const server = this.#takeIdle(client)!;
+      this.#assign(client, server);
+      client.onAssigned(server);
+    }
+    if (this.clients.waiting.length > 0) this.grow();
+  }
+
+  #firstWaiting(): PoolClient | null {
+    let client = this.clients.waiting.head;
+    while (client !== null && client.dedicated !== null) client = client.next;
+    return client;
+  }
+
+  /** Release -------------------------------------------------------------------------------------------------------- */
+
+  /**
+   * The link is over and server.holder is null. The server goes on to the next client, or is made fit for one, or closed.
+   * letFinish: what still runs may end by itself; else it is canceled.
+   */
+  release(server: Server, letFinish = false): void {
+    this.#dedicated.delete(server);
+    if (server.state === 'closed') return;
+    server.stream.resumeReading();
+    if (!server.replies.isIdle || server.cancelsInFlight > 0) this.#settleFirst(server, letFinish);
+    else if (server.closeReason !== null) server.close(server.closeReason);
+    else if (server.txStatus !== TxStatus.Idle) this.#askFirst(server, 'ROLLBACK', 'rollback');
+    else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
+    else this.#makeIdle(server);
+  }
+
+  /** Its client is gone and it still works for it, or a cancel request for it is under way: nobody else may have it yet. */
+  #settleFirst(server: Server, letFinish: boolean): void {
+    // Neither can be ended from outside without a side effect: Sync would commit.
+    if (server.replies.isBatchOpen || server.replies.isCopyIn) {
+      server.close('client_disconnect_in_query');
+      return;
+    }
+    if (server.state !== 'being_canceled') moveServer(server, this.servers, 'being_canceled');
+    if (!server.replies.isIdle && !letFinish && server.cancelsInFlight === 0) this.#context.cancel(server, this);
+  }
+
+  onServerFree(server: Server): void {
+    this.release(server);
+  }
+
+  #reset(server: Server): void {
+    const sql = this.settings.server_reset_query;
+    if (sql === '') this.#makeIdle(server);
+    else this.#askFirst(server, sql, 'server_reset_query', true);
+  }
+
+  /** Makes a server fit by a statement of ours; closes it when that fails. */
+  #askFirst(server: Server, sql: string, what: string, resets = false): void {
+    if (server.state !== 'tested') moveServer(server, this.servers, 'tested');
+    server.ask(sql, (error) => {
+      if (error !== null || server.txStatus !== TxStatus.Idle) {
+        if (error !== null) this.#context.events.serverQuestionFailed(this, server, what, error);
+        server.close('question_failed', `${what} failed: ${error?.message ?? 'a transaction is open'}`);
+        return;
+      }
+      if (resets) server.parameters = ParameterSet.EMPTY;
+      if (what === 'rollback') this.release(server);
+      else this.#makeIdle(server);
+    });
+  }
+
+  #makeIdle(server: Server): void {
+    if (!server.isReusable) {
+      server.close(server.closeReason ?? 'protocol_violation', 'not reusable');
+      return;
+    }
+    // LIFO keeps the others cold, so that server_idle_timeout can take them; PgBouncer: server_round_robin.
+    moveServer(server, this.servers, 'idle', this.settings.server_round_robin);
+    this.#serveWaiting();
+  }
+
+  /** The right number of servers ------------------------------------------------------------------------------------ */
+
+  /** Opens servers for those who wait, as far as limits and backoff allow; checks used ones first. */
+  grow(): void {
+    if (this.state !== 'running' || this.clients.waiting.length === 0) return;
+    let wanted = this.clients.waiting.length - this.servers.login.length - this.servers.tested.length;
+    const { pool_size, reserve_pool_size } = this.settings;
+    const isFull = pool_size > 0 && this.serverCount >= pool_size + reserve_pool_size;
+    // The common case under load, decided before anything is counted over other pools.
+    if (isFull && this.servers.used.length === 0 && this.#dedicatedQueue.size === 0) return;
+    const now = this.#context.clock.now();
+    for (const client of this.#dedicatedQueue) this.#openDedicated(client, now);
+    while (wanted > 0 && this.servers.used.head !== null) {
+      this.#check(this.servers.used.head);
+      wanted -= 1;
+    }
+    while (wanted > 0 && now >= this.retryAt && this.#context.mayOpen(this, this.maxWaitMs(now))) {
+      this.#open(null);
+      wanted -= 1;
+      // After a failure one attempt at a time: the next one shows whether Postgres is back.
+      if (this.loginFailures > 0) return;
+    }
+  }
+
+  /** Opens servers up to min_pool_size while somebody uses the pool. From the janitor. */
+  fill(): void {
+    if (this.state !== 'running' || this.serverCount >= this.settings.min_pool_size) return;
+    if (this.clientCount === 0 && this.target.forcedUser === null) return;
+    if (this.#context.clock.now() < this.retryAt || this.servers.login.length > 0) return;
+    if (this.#context.mayOpen(this, 0)) this.#open(null);
+  }
+
+  #open(dedicated: ReadonlyMap<string, string> | null): Server {
+    const server = this.#context.openServer(this, dedicated);
+    this.servers.login.append(server);
+    return server;
+  }
+
+  /** Replication: a server that only this client will have, an idle one making room for it where the pool is full. */
+  #openDedicated(client: PoolClient, now: number): void {
+    if (client.list !== this.clients.waiting) {
+      this.#dedicatedQueue.delete(client);
+      return;
+    }
+    if (now < this.retryAt) return;
+    if (!this.#context.mayOpen(this, this.maxWaitMs(now))) {
+      const idle = this.servers.idle.tail ?? this.servers.used.tail;
+      if (idle === null) return;
+      idle.close('evicted'); // grow() runs again when it is gone
+      if (client.list !== this.clients.waiting || !this.#dedicatedQueue.has(client)) return;
+      if (!this.#context.mayOpen(this, this.maxWaitMs(now))) return;
+    }
+    this.#dedicatedQueue.delete(client);
+    this.#dedicated.set(this.#open(client.dedicated), client);
+  }
+
+  /** server_check_delay: asks before a client gets it. */
+  #check(server: Server): void {
+    const sql = this.settings.server_check_query;
+    moveServer(server, this.servers, 'tested');
+    server.ask(sql === '<empty>' ? '' : sql, (error) => {
+      if (error === null) this.#makeIdle(server);
+      else server.close('question_failed', `server_check_query failed: ${error.message}`);
+    });
+  }
+
+  onServerLogin(server: Server): void {
+    this.lastLoginError = null;
+    this.isRefused = false;
+    this.loginFailures = 0;
+    this.retryAt = 0;
+    this.stats.serverLoginCount += 1;
+    this.#context.events.serverLogin(this, server);
+    this.#context.onCapacity(this);
+    const owner = this.#dedicated.get(server);
+    if (owner !== undefined) {
+      server.closeReason = 'replication_ended';
+      moveServer(server, this.servers, 'idle');
+      if (owner.list !== this.clients.waiting) {
+        server.close('replication_ended'); // the client left meanwhile
+        return;
+      }
+      this.#assign(owner, server);
+      owner.onAssigned(server);
+      return;
+    }
+    if (!sameReport(server.reported, this.#loginReport)) {
+      this.#loginReport = new Map(server.reported);
+      this.reports.clear();
+    }
+    if (this.target.connectQuery !== null) this.#askFirst(server, this.target.connectQuery, 'connect_query');
+    else this.#makeIdle(server);
+  }
+
+  onServerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
+    const wasLogin = server.state === 'login';
+    const owner = this.#dedicated.get(server);
+    this.#dedicated.delete(server);
+    // A login that failed because Postgres is away is tried again for the client that it was for.
+    if (owner !== undefined && wasLogin) this.#dedicatedQueue.add(owner);
+    moveServer(server, this.servers, 'closed');
+    this.#context.events.serverClosed(this, server, reason, error);
+    if (wasLogin) this.#loginFailed(reason, error, owner);
+    this.#context.onCapacity(this);
+    this.grow();
+  }
+
+  #loginFailed(reason: ServerCloseReason, error: ErrorFields | null, owner: PoolClient | undefined): void {
+    const now = this.#context.clock.now();
+    this.stats.serverLoginFailureCount += 1;
+    this.loginFailures += 1;
+    this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
+    this.isRefused = !isAway(reason, error);
+    this.retryAt = now + retryDelayMs(this.loginFailures, this.settings.server_login_retry, Math.random());
+    if (!this.isRefused) return;
+    if (owner !== undefined) {
+      this.#dedicatedQueue.delete(owner);
+      if (owner.list === this.clients.waiting) owner.onRefused(this.loginError());
+    } else if (this.#failsFast) for (const client of [...this.clients.waiting]) client.onRefused(this.loginError());
+  }
+
+  /** Counting -------------------------------------------------------------------------------------------------------- */
+
+  onServerAnswered(server: Server, status: number): void {
+    const now = server.activeAt;
+    this.stats.queryCount += 1;
+    if (server.queryStartedAt > 0) this.stats.queryTimeMs += now - server.queryStartedAt;
+    if (status !== TxStatus.Idle) return;
+    this.stats.xactCount += 1;
+    if (server.xactStartedAt > 0) this.stats.xactTimeMs += now - server.xactStartedAt;
+  }
+
+  onServerError(_server: Server, sqlstate: string): void {
+    this.stats.errorsBySqlstate.add(sqlstate);
+  }
+
+  onServerBug(_server: Server, error: unknown): void {
+    this.#context.events.bug(error);
+  }
+
+  /** Life ------------------------------------------------------------------------------------------------------------- */
+
+  /** No new checkouts; idle servers are closed; paused when no client holds one. */
+  pause(): void {
+    if (this.state === 'running') this.state = 'pausing';
+    this.closeIdle('admin_forced_disconnect');
+    this.checkPaused();
+  }
+
+  /** pausing -> paused as soon as no server is busy. From the janitor too. */
+  checkPaused(): void {
+    if (this.state !== 'pausing') return;
+    this.closeIdle('admin_forced_disconnect');
+    if (this.serverCount === 0) this.state = 'paused';
+  }
+
+  resume(): void {
+    if (this.state !== 'pausing' && this.state !== 'paused') return;
+    this.state = 'running';
+    this.#serveWaiting();
+  }
+
+  /** Every server is replaced: the idle ones now, the others when their client lets go. PgBouncer: RECONNECT. */
+  reconnect(reason: ServerCloseReason): void {
+    const isFast = this.settings.server_fast_close && this.settings.pool_mode === 'session';
+    for (const server of [...this.servers.active]) {
+      server.closeReason ??= reason;
+      // In session mode its client is closed with it. Inside a transaction: as soon as that is over.
+      if (isFast && server.txStatus === TxStatus.Idle && server.replies.isIdle) server.close(reason);
+    }
+    for (const server of this.servers.being_canceled) server.closeReason ??= reason;
+    for (const server of this.servers.tested) server.closeReason ??= reason;
+    for (const server of this.servers.login) server.closeReason ??= reason;
+    this.reports.clear();
+    this.closeIdle(reason);
+  }
+
+  closeIdle(reason: ServerCloseReason): void {
+    for (const server of [...this.servers.idle, ...this.servers.used]) server.close(reason);
+  }
+
+  /** Closes everything; clients are the caller's to tell. */
+  close(reason: ServerCloseReason): void {
+    this.state = 'closed';
+    for (const server of [...this.allServers()]) server.close(reason);
+  }
+}
+
+function sameReport(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, value] of a) if (b.get(name) !== value) return false;
+  return true;
+}

@@ -1,0 +1,95 @@
+// All pools, and the limits that reach over several of them: per database, per user, per process.
+
+import type { DatabaseTarget } from '../config/config.ts';
+import type { EffectiveSettings } from '../config/effective.ts';
+import type { Server } from '../server/server.ts';
+import { mayOpen } from './limits.ts';
+import { Pool, type PoolContext } from './pool.ts';
+
+export class Pools implements Iterable<Pool> {
+  readonly #pools = new Map<string, Pool>();
+
+  [Symbol.iterator](): Iterator<Pool> {
+    return this.#pools.values();
+  }
+
+  get size(): number {
+    return this.#pools.size;
+  }
+
+  find(database: string, user: string): Pool | null {
+    return this.#pools.get(keyOf(database, user)) ?? null;
+  }
+
+  add(target: DatabaseTarget, user: string, settings: EffectiveSettings, context: PoolContext): Pool {
+    const pool = new Pool(target.name, user, target, settings, context);
+    this.#pools.set(keyOf(target.name, user), pool);
+    return pool;
+  }
+
+  remove(pool: Pool): void {
+    this.#pools.delete(keyOf(pool.database, pool.user));
+  }
+
+  ofDatabase(database: string): Pool[] {
+    return [...this.#pools.values()].filter((pool) => pool.database === database);
+  }
+
+  serversOfDatabase(database: string): number {
+    return this.#sum((pool) => (pool.database === database ? pool.serverCount : 0));
+  }
+
+  serversOfUser(user: string): number {
+    return this.#sum((pool) => (pool.user === user ? pool.serverCount : 0));
+  }
+
+  /**
+   * May this pool open one more server? When a limit over several pools binds, the server that was idle longest in
+   * another of these pools makes room (PgBouncer: evict_connection, evict_user_connection).
+   */
+  mayOpen(pool: Pool, waitedMs: number): boolean {
+    const verdict = mayOpen(this.#counts(pool), pool.settings, waitedMs);
+    if (verdict === 'ok') return true;
+    if (verdict === 'max_db_connections')
+      return this.#evict(pool, (other) => other.database === pool.database, waitedMs);
+    if (verdict === 'max_user_connections') return this.#evict(pool, (other) => other.user === pool.user, waitedMs);
+    return false;
+  }
+
+  #evict(pool: Pool, shares: (other: Pool) => boolean, waitedMs: number): boolean {
+    let oldest: Server | null = null;
+    for (const other of this.#pools.values()) {
+      if (other === pool || !shares(other)) continue;
+      for (const list of [other.servers.idle, other.servers.used]) {
+        for (const server of list) if (oldest === null || server.activeAt < oldest.activeAt) oldest = server;
+      }
+    }
+    if (oldest === null) return false;
+    oldest.close('evicted');
+    return mayOpen(this.#counts(pool), pool.settings, waitedMs) === 'ok';
+  }
+
+  #counts(pool: Pool) {
+    return {
+      pool: pool.serverCount,
+      database: pool.settings.max_db_connections > 0 ? this.serversOfDatabase(pool.database) : 0,
+      user: pool.settings.max_user_connections > 0 ? this.serversOfUser(pool.user) : 0,
+      logins: this.#sum((other) => other.servers.login.length),
+    };
+  }
+
+  /** A server came or went: the pools that wait for a limit shared with this one try again. */
+  onCapacity(changed: Pool): void {
+    for (const pool of this.#pools.values()) if (pool !== changed && pool.clients.waiting.length > 0) pool.grow();
+  }
+
+  #sum(of: (pool: Pool) => number): number {
+    let sum = 0;
+    for (const pool of this.#pools.values()) sum += of(pool);
+    return sum;
+  }
+}
+
+function keyOf(database: string, user: string): string {
+  return `${database}\0${user}`;
+}

@@ -1,0 +1,24 @@
+// What a pool counts. Plain numbers, added to on the data plane and read by observe; names as in SHOW STATS.
+
+import { Counts } from '../util/counts.ts';
+
+export class PoolStats {
+  /** Transactions and statements (batches up to Sync) that were answered. */
+  xactCount = 0;
+  queryCount = 0;
+  /** Bytes from clients and to clients. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Milliseconds in transactions, in statements, in waiting for a server. */
+  xactTimeMs = 0;
+  queryTimeMs = 0;
+  waitTimeMs = 0;
+  /** Checkouts. */
+  serverAssignmentCount = 0;
+  clientLoginCount = 0;
+  serverLoginCount = 0;
+  serverLoginFailureCount = 0;
+  waitTimeoutCount = 0;
+  /** Errors of Postgres relayed to clients, by SQLSTATE. */
+  readonly errorsBySqlstate = new Counts();
+}

@@ -1,0 +1,120 @@
+// Logs in to Postgres: a machine from StartupMessage to the first ReadyForQuery. Pure: bytes in, steps out.
+//
+// "Start-up" in the protocol's message flow. Asks for protocol 3.2 (long cancel keys) and takes what the server offers.
+
+import { createServerAuth, type ServerAuth, type ServerAuthOptions } from '../auth/server-auth.ts';
+import type { ServerAuthStep } from '../auth/server-auth-step.ts';
+import { type ErrorFields, readErrorFields } from '../protocol/error-fields.ts';
+import { Backend, typeName } from '../protocol/message-types.ts';
+import { MAX_CANCEL_KEY_LENGTH, PROTOCOL_3_2 } from '../protocol/startup.ts';
+import { password, startupMessage } from '../protocol/writer.ts';
+
+export interface ServerLoginOptions {
+  readonly user: string;
+  readonly database: string;
+  /** Further startup parameters: what the database entry sets, `replication`. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly credentials: Omit<ServerAuthOptions, 'user'>;
+}
+
+export type ServerLoginStep =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'send'; readonly bytes: Buffer }
+  /** Run PBKDF2 off the loop, then call derived(). */
+  | { readonly kind: 'derive'; readonly password: string; readonly salt: Buffer; readonly iterations: number }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'fail'; readonly error: ErrorFields };
+
+const WAIT: ServerLoginStep = { kind: 'wait' };
+
+export class ServerLogin {
+  /** From BackendKeyData; the key is empty until it came (some servers send none). */
+  processId = 0;
+  cancelKey: Buffer = Buffer.alloc(0);
+  /** Every ParameterStatus of the login. */
+  readonly reported = new Map<string, string>();
+  readonly #options: ServerLoginOptions;
+  readonly #auth: ServerAuth;
+  #authenticated = false;
+
+  constructor(options: ServerLoginOptions) {
+    this.#options = options;
+    this.#auth = createServerAuth({ ...options.credentials, user: options.user });
+  }
+
+  /** The first bytes to send. */
+  begin(): Buffer {
+    const { user, database, parameters } = this.#options;
+    return startupMessage(PROTOCOL_3_2, [['user', user], ['database', database], ...parameters]);
+  }
+
+  /** A whole message of the server, at buffer[start, end). */
+  next(type: number, buffer: Buffer, start: number, end: number): ServerLoginStep {
+    switch (type) {
+      case Backend.Authentication:
+        return this.#authentication(buffer, start, end);
+      case Backend.ErrorResponse:
+        return { kind: 'fail', error: readErrorFields(buffer, start, end) };
+      case Backend.ParameterStatus:
+        this.#parameterStatus(buffer, start, end);
+        return WAIT;
+      case Backend.BackendKeyData:
+        if (end - start < 13 || end - start > 9 + MAX_CANCEL_KEY_LENGTH) return violation('invalid BackendKeyData');
+        this.processId = buffer.readInt32BE(start + 5);
+        this.cancelKey = Buffer.from(buffer.subarray(start + 9, end));
+        return WAIT;
+      case Backend.NegotiateProtocolVersion: // an older server: it goes on with its own newest minor version
+      case Backend.NoticeResponse:
+        return WAIT;
+      case Backend.ReadyForQuery:
+        return this.#authenticated ? { kind: 'ready' } : violation('ReadyForQuery before authentication');
+      default:
+        return violation(`unexpected message ${typeName(type)} during login`);
+    }
+  }
+
+  /** The answer to a 'derive' step. */
+  derived(salted: Buffer): ServerLoginStep {
+    return this.#step(this.#auth.derived(salted));
+  }
+
+  #authentication(buffer: Buffer, start: number, end: number): ServerLoginStep {
+    if (end - start < 9) return violation('invalid Authentication message');
+    if (this.#authenticated) return violation('Authentication message after login');
+    return this.#step(this.#auth.next(buffer.readInt32BE(start + 5), Buffer.from(buffer.subarray(start + 9, end))));
+  }
+
+  #step(step: ServerAuthStep): ServerLoginStep {
+    switch (step.kind) {
+      case 'respond':
+        return { kind: 'send', bytes: password(step.body) };
+      case 'derive':
+        return step;
+      case 'wait':
+        return WAIT;
+      case 'ok':
+        this.#authenticated = true;
+        return WAIT;
+      case 'fail':
+        return { kind: 'fail', error: { severity: 'FATAL', sqlstate: '28000', message: step.detail } };
+    }
+  }
+
+  #parameterStatus(buffer: Buffer, start: number, end: number): void {
+    const pair = readParameterStatus(buffer, start, end);
+    if (pair !== null) this.reported.set(pair[0], pair[1]);
+  }
+}
+
+function violation(message: string): ServerLoginStep {
+  return { kind: 'fail', error: { severity: 'FATAL', sqlstate: '08P01', message } };
+}
+
+/** Name and value of a whole ParameterStatus, or null when it is malformed. */
+export function readParameterStatus(buffer: Buffer, start: number, end: number): readonly [string, string] | null {
+  const nameEnd = buffer.indexOf(0, start + 5);
+  if (nameEnd < 0 || nameEnd >= end) return null;
+  const valueEnd = buffer.indexOf(0, nameEnd + 1);
+  if (valueEnd < 0 || valueEnd >= end) return null;
+  return [buffer.toString('utf8', start + 5, nameEnd), buffer.toString('utf8', nameEnd + 1, valueEnd)];
+}

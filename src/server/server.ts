@@ -1,0 +1,404 @@
+// A connection to Postgres: sends what its holder sends, routes what comes back, and knows when it owes nothing.
+//
+// It knows neither clients nor pools: a ServerHolder gets the replies, a ServerOwner keeps the lists and decides what
+// happens next. Between the first and the last line of process() lies the way of every reply.
+
+import { saltPassword } from '../auth/pbkdf2.ts';
+import type { Stream, StreamHandler } from '../net/stream.ts';
+import { type ErrorFields, readErrorFields } from '../protocol/error-fields.ts';
+import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
+import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
+import { query, terminate } from '../protocol/writer.ts';
+import { isCarried, ParameterSet } from '../session/parameters.ts';
+import type { Clock } from '../util/clock.ts';
+import type { ListNode } from '../util/list.ts';
+import { readParameterStatus, type ServerLogin, type ServerLoginStep } from './login.ts';
+import { ReplyQueue, Route } from './reply-queue.ts';
+import { ServerState } from './states.ts';
+
+/** Whoever holds a server. The replies are written to its stream directly. */
+export interface ServerHolder {
+  readonly stream: Stream;
+  /** Postgres reported a parameter in answer to the holder's own statement (or on its own account). */
+  onServerParameter(name: string, value: string): void;
+  /** Everything is answered, tx status I: the server may be released. */
+  onServerReady(): void;
+  /** Replies were relayed; more are owed or a transaction is open. */
+  onServerProgress(): void;
+  /** It held the server too long, by a setting: it is to be closed with this error. */
+  onServerExpired(reason: HeldServerReason, error: ErrorFields): void;
+  /** The server is gone. told: the holder's client already has an error of Postgres' own that says so. */
+  onServerClosed(reason: ServerCloseReason, detail: string, told: boolean): void;
+}
+
+/** The settings that limit how long a server is held. */
+export type HeldServerReason = 'idle_transaction_timeout' | 'query_timeout' | 'transaction_timeout';
+
+/** Who keeps the server (a pool). */
+export interface ServerOwner {
+  /** Bytes sent on to clients. */
+  readonly stats: { bytesSent: number };
+  onServerLogin(server: Server): void;
+  /** The server can serve again: a question of ours, or a cancel request for it, is done. */
+  onServerFree(server: Server): void;
+  onServerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void;
+  /** A statement (or batch) was answered to the end. */
+  onServerAnswered(server: Server, status: number): void;
+  onServerError(server: Server, sqlstate: string): void;
+  /** A mistake of ours: the server is closed. */
+  onServerBug(server: Server, error: unknown): void;
+}
+
+/** Why a server was closed: the log, the metric label and the console say the same. */
+export type ServerCloseReason =
+  | 'admin_forced_disconnect'
+  | 'cancel_wait_timeout'
+  | 'client_disconnect_in_query'
+  | 'client_disconnect_in_transaction'
+  | 'connect_failed'
+  | 'eof'
+  | 'evicted'
+  | 'internal_error'
+  | 'login_failed'
+  | 'pool_idle_timeout'
+  | 'protocol_violation'
+  | 'question_failed'
+  | 'reconnect'
+  | 'replication_ended'
+  | 'server_check_timeout'
+  | 'server_connect_timeout'
+  | 'server_idle_timeout'
+  | 'server_lifetime'
+  | 'settings_changed'
+  | 'shutdown'
+  | 'socket_error'
+  | 'statement_mode_transaction';
+
+/** Postgres: authentication and startup messages are small; PgBouncer takes at most 64 kB too. */
+const LOGIN_TABLE = holdEverything(65_536);
+/** What is read on the way: status, parameters, errors. A larger one is relayed unread. */
+const RELAY_TABLE = holdTable([Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse], 65_536);
+
+/** A question of ours: a simple query whose reply nobody else sees. */
+interface Question {
+  error: ErrorFields | null;
+  answered: boolean;
+  readonly done: (error: ErrorFields | null) => void;
+}
+
+export class Server implements StreamHandler, ListNode<Server> {
+  prev: Server | null = null;
+  next: Server | null = null;
+  list: object | null = null;
+
+  readonly id: number;
+  readonly owner: ServerOwner;
+  readonly stream: Stream;
+  readonly replies = new ReplyQueue();
+  state: ServerState = ServerState.Login;
+  holder: ServerHolder | null = null;
+  txStatus: number = TxStatus.Idle;
+  /** Postgres' process that serves us, and the key that cancels what it runs. */
+  backendPid = 0;
+  cancelKey: Buffer = Buffer.alloc(0);
+  /** ParameterStatus as last reported. */
+  readonly reported = new Map<string, string>();
+  /** What was set on it since its login. */
+  parameters: ParameterSet = ParameterSet.EMPTY;
+  /** Set when it must not go to another client: it is closed as soon as its holder lets go. */
+  closeReason: ServerCloseReason | null = null;
+  /** Cancel requests on their way to Postgres: until they are over, a statement of another client could be hit. */
+  cancelsInFlight = 0;
+
+  /** Stamps of the clock, in ms. */
+  readonly createdAt: number;
+  /** Share of server_lifetime after which this one goes, drawn at birth so that a pool does not reconnect at once. */
+  readonly lifetimeShare: number;
+  connectedAt = 0;
+  requestedAt = 0;
+  /** Last time something was sent or received. */
+  activeAt = 0;
+  /** When the statement (batch) that runs was sent; 0 when none runs. */
+  queryStartedAt = 0;
+  /** When the open transaction began; 0 when none is open. */
+  xactStartedAt = 0;
+
+  readonly #clock: Clock;
+  readonly #reader: FrameReader;
+  #login: ServerLogin | null;
+  #question: Question | null = null;
+  #route: Route = Route.Violation;
+  #fatal: ErrorFields | null = null;
+
+  /** The stream may still be connecting: the startup packet is queued on it. */
+  constructor(
+    id: number,
+    owner: ServerOwner,
+    makeStream: (handler: StreamHandler) => Stream,
+    login: ServerLogin,
+    clock: Clock,
+    maxPacketSize: number,
+  ) {
+    this.id = id;
+    this.owner = owner;
+    this.#clock = clock;
+    this.#login = login;
+    this.createdAt = clock.now();
+    this.activeAt = this.createdAt;
+    this.lifetimeShare = 0.8 + Math.random() * 0.2;
+    this.#reader = new FrameReader(LOGIN_TABLE, maxPacketSize);
+    this.stream = makeStream(this);
+    this.stream.write(login.begin());
+  }
+
+  /** Nothing is owed, no transaction is open, nothing is half read, no cancel is on its way, it is to be kept. */
+  get isReusable(): boolean {
+    return (
+      this.txStatus === TxStatus.Idle &&
+      this.replies.isIdle &&
+      this.#reader.atBoundary &&
+      this.cancelsInFlight === 0 &&
+      this.#question === null &&
+      this.closeReason === null
+    );
+  }
+
+  /** A reply was begun and its end has not come: an error of ours can't follow it. */
+  get isMidReply(): boolean {
+    return this.#reader.midMessage;
+  }
+
+  /** Its holder's statement runs (as opposed to: the holder's transaction is idle). */
+  get isRunning(): boolean {
+    return this.replies.length > 0 || this.replies.isCopyIn;
+  }
+
+  /**
+   * Asks a question of ours; its reply is swallowed. Only when nothing is owed, or behind what is.
+   * done is called once: with the error, with null, or never when the server is closed first.
+   */
+  ask(sql: string, done: (error: ErrorFields | null) => void): void {
+    if (this.#question !== null) throw new Error(`server ${this.id}: a question is already out`);
+    this.#question = { error: null, answered: false, done };
+    this.replies.sent(Frontend.Query, true);
+    this.activeAt = this.#clock.now();
+    this.stream.write(query(sql));
+  }
+
+  onData(chunk: Buffer): void {
+    this.activeAt = this.#clock.now();
+    this.#reader.push(chunk);
+    if (this.#login !== null) this.#processLogin();
+    else this.#process(chunk.length);
+  }
+
+  /** A cancel request for it is over. isSure false: it may still arrive, so the server can't serve anybody else. */
+  cancelEnded(isSure: boolean): void {
+    this.cancelsInFlight -= 1;
+    if (this.state === ServerState.Closed) return;
+    if (!isSure) this.closeReason ??= 'cancel_wait_timeout';
+    if (this.cancelsInFlight === 0) this.#settle();
+  }
+
+  onDrain(): void {
+    this.holder?.onServerProgress();
+  }
+
+  onEnd(error: Error | null): void {
+    const wasLogin = this.#login !== null;
+    if (error === null) this.#lost(wasLogin ? 'login_failed' : 'eof', 'the server closed the connection unexpectedly');
+    else this.#lost(wasLogin ? 'connect_failed' : 'socket_error', error.message);
+  }
+
+  onBug(error: unknown): void {
+    this.owner.onServerBug(this, error);
+    this.stream.destroy();
+    this.#lost('internal_error', error instanceof Error ? error.message : String(error));
+  }
+
+  /** Closes the connection. Postgres is told when it listens, and the holder and the owner always are. */
+  close(reason: ServerCloseReason, detail: string = reason): void {
+    if (this.state === ServerState.Closed) return;
+    if (this.#login === null && this.replies.isIdle) this.stream.end(terminate());
+    else this.stream.destroy();
+    this.#gone(reason, detail, null);
+  }
+
+  #lost(reason: ServerCloseReason, detail: string): void {
+    if (this.state === ServerState.Closed) return;
+    const error = this.#fatal ?? { severity: 'FATAL', sqlstate: '08006', message: detail };
+    this.#gone(reason, this.#fatal?.message ?? detail, error);
+  }
+
+  #gone(reason: ServerCloseReason, detail: string, error: ErrorFields | null): void {
+    const holder = this.holder;
+    this.holder = null;
+    this.#question = null;
+    this.owner.onServerClosed(this, reason, error);
+    holder?.onServerClosed(reason, detail, this.#fatal !== null);
+  }
+
+  /** Login: every message is small and read. --------------------------------------------------------------------- */
+
+  #processLogin(): void {
+    while (this.#login !== null && this.#reader.next()) {
+      const { type, buffer, start, end, first, last } = this.#reader;
+      if (!first || !last) {
+        this.#failLogin({ severity: 'FATAL', sqlstate: '08P01', message: 'login message too long' });
+        return;
+      }
+      this.#loginStep(this.#login, this.#login.next(type, buffer, start, end));
+    }
+    if (this.#reader.error !== null) {
+      this.#failLogin({ severity: 'FATAL', sqlstate: '08P01', message: this.#reader.error });
+    } else if (this.#login === null && !this.#reader.atBoundary) this.#process(0);
+  }
+
+  #loginStep(login: ServerLogin, step: ServerLoginStep): void {
+    switch (step.kind) {
+      case 'wait':
+        return;
+      case 'send':
+        this.stream.write(step.bytes);
+        return;
+      case 'derive':
+        saltPassword(step.password, step.salt, step.iterations).then(
+          (salted) => {
+            if (this.state !== ServerState.Closed) this.#loginStep(login, login.derived(salted));
+          },
+          (error: Error) => this.#failLogin({ severity: 'FATAL', sqlstate: '08006', message: error.message }),
+        );
+        return;
+      case 'fail':
+        this.#failLogin(step.error);
+        return;
+      case 'ready':
+        this.#login = null;
+        this.#reader.setHold(RELAY_TABLE);
+        this.backendPid = login.processId;
+        this.cancelKey = login.cancelKey;
+        for (const [name, value] of login.reported) this.reported.set(name, value);
+        this.connectedAt = this.#clock.now();
+        this.owner.onServerLogin(this);
+    }
+  }
+
+  #failLogin(error: ErrorFields): void {
+    if (this.state === ServerState.Closed) return;
+    this.stream.destroy();
+    this.#gone('login_failed', error.message, error);
+  }
+
+  /** The way of every reply. ---------------------------------------------------------------------------------------- */
+
+  #process(bytes: number): void {
+    const reader = this.#reader;
+    const holder = this.holder;
+    while (reader.next()) {
+      if (reader.first && !this.#begin(reader)) return;
+      if (this.#route === Route.Forward && holder !== null)
+        holder.stream.relay(reader.buffer, reader.start, reader.end);
+    }
+    if (reader.error !== null) {
+      this.#violation(reader.error);
+      return;
+    }
+    if (holder !== null) {
+      this.owner.stats.bytesSent += bytes;
+      holder.stream.flush();
+      if (holder.stream.isFull) this.stream.pauseReading();
+    }
+    if (this.replies.needsProbe) this.#probe();
+    this.#settle();
+  }
+
+  /** A message begins: who gets it, and what it tells us. False when the connection had to be closed. */
+  #begin(reader: FrameReader): boolean {
+    const type = reader.type;
+    this.#route = this.replies.received(type);
+    if (this.#route === Route.Violation) {
+      this.#violation(`unexpected message ${typeName(type)}`);
+      return false;
+    }
+    switch (type) {
+      case Backend.ReadyForQuery:
+        return this.#readyForQuery(reader);
+      case Backend.ErrorResponse:
+        this.#errorResponse(reader);
+        return true;
+      case Backend.ParameterStatus:
+        this.#parameterStatus(reader);
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  #readyForQuery(reader: FrameReader): boolean {
+    const status = reader.end - reader.start === 6 ? reader.buffer[reader.start + 5]! : 0;
+    if (status !== TxStatus.Idle && status !== TxStatus.Transaction && status !== TxStatus.Failed) {
+      this.#violation('invalid ReadyForQuery');
+      return false;
+    }
+    this.txStatus = status;
+    if (this.#route === Route.Swallow) {
+      if (this.#question !== null && this.replies.isIdle) this.#question.answered = true;
+      return true;
+    }
+    this.owner.onServerAnswered(this, status);
+    this.queryStartedAt = this.replies.length === 0 ? 0 : this.activeAt;
+    if (status === TxStatus.Idle) this.xactStartedAt = this.replies.length === 0 ? 0 : this.activeAt;
+    return true;
+  }
+
+  #errorResponse(reader: FrameReader): void {
+    if (!reader.last) return; // larger than anybody needs to read
+    const error = readErrorFields(reader.buffer, reader.start, reader.end);
+    if (error.severity === 'FATAL' || error.severity === 'PANIC') this.#fatal = error;
+    if (this.#route === Route.Swallow) {
+      if (this.#question !== null) this.#question.error ??= error;
+    } else if (this.holder === null && this.replies.isIdle) {
+      this.closeReason = 'eof'; // Postgres says good-bye to an idle server (57P01 and the like); the end follows
+    } else this.owner.onServerError(this, error.sqlstate);
+  }
+
+  #parameterStatus(reader: FrameReader): void {
+    const pair = reader.last ? readParameterStatus(reader.buffer, reader.start, reader.end) : null;
+    if (pair === null) return;
+    const [name, value] = pair;
+    this.reported.set(name, value);
+    if (this.#route !== Route.Forward || !isCarried(name)) return;
+    this.parameters = this.parameters.with(name, value);
+    this.holder?.onServerParameter(name, value);
+  }
+
+  /** After a chunk: is something over? */
+  #settle(): void {
+    if (!this.replies.isIdle) {
+      this.holder?.onServerProgress();
+      return;
+    }
+    const question = this.#question;
+    if (question !== null) {
+      if (!question.answered) return;
+      this.#question = null;
+      question.done(question.error);
+    } else if (this.holder !== null) {
+      if (this.txStatus === TxStatus.Idle) this.holder.onServerReady();
+      else this.holder.onServerProgress();
+    } else if (this.closeReason !== null && (this.state === ServerState.Idle || this.state === ServerState.Used)) {
+      this.close(this.closeReason, this.#fatal?.message);
+    } else if (this.state === ServerState.BeingCanceled && this.cancelsInFlight === 0) {
+      this.owner.onServerFree(this);
+    }
+  }
+
+  #probe(): void {
+    this.replies.probeSent();
+    this.stream.write(query(''));
+  }
+
+  #violation(what: string): void {
+    this.close('protocol_violation', what);
+  }
+}
