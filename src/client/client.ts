@@ -1,0 +1,557 @@
+// An application's connection: what each of its messages means, and which server it goes to.
+//
+// The way of a query is #process(): bytes -> messages -> #admit() (is a server held, is its session right) -> sent; and
+// back through the server, which writes to our stream and says when the transaction is over.
+
+import type { ScramKeys } from '../auth/scram.ts';
+import type { Settings } from '../config/settings-table.ts';
+import type { Stream, StreamHandler } from '../net/stream.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { ClientCloseReason, PoolClient } from '../pool/pool-client.ts';
+import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts';
+import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/error-fields.ts';
+import { FrameReader, holdTable } from '../protocol/frame-reader.ts';
+import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
+import { backendKeyData, parameterStatus, readyForQuery } from '../protocol/writer.ts';
+import type { HeldServerReason, Server, ServerCloseReason, ServerHolder } from '../server/server.ts';
+import { difference, ParameterSet } from '../session/parameters.ts';
+import type { Clock } from '../util/clock.ts';
+import { ConsoleLink, type ConsoleSession } from './console-link.ts';
+import type { ClientStartup, Gatekeeper } from './login.ts';
+import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
+import { refuseAll } from './refusal.ts';
+import { ClientState, type ClientStateful, moveClient, type PoollessLists } from './states.ts';
+
+/** Nothing is gathered: statements are forwarded in the chunks they came in. */
+const RELAY_TABLE = holdTable([], 0);
+/** A client that waits may send this much ahead; then it is read no further until it has a server. */
+const MAX_UNREAD_BYTES = 65_536;
+/** Statements sent and not answered: a pipeline may be this deep before it is read no further. */
+const MAX_OUTSTANDING = 65_536;
+/** How many sets of startup parameters a pool remembers what Postgres reports for. */
+const MAX_REPORTS = 1_000;
+/** Protocol 3.0 has 4 bytes, 3.2 up to 256. Postgres: MyCancelKeyLength is 32 there. */
+const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
+
+const READY_IDLE = readyForQuery(TxStatus.Idle);
+
+/** Where a client goes after its login. */
+export type Entry =
+  | { readonly kind: 'pool'; readonly pool: Pool }
+  | { readonly kind: 'console'; readonly session: ConsoleSession }
+  | { readonly kind: 'refused'; readonly error: PoolerError };
+
+export interface ClientEvents {
+  clientLogin(client: Client): void;
+  clientClosed(client: Client, reason: ClientCloseReason, error: ErrorFields | null, detail: string): void;
+  /** A mistake of ours, contained to this connection. */
+  bug(error: unknown): void;
+  /** An error of ours that leaves the client connected. */
+  clientRefused(client: Client, error: ErrorFields): void;
+}
+
+/** What a client asks of the house around it. */
+export interface ClientHost {
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly gatekeeper: Gatekeeper;
+  readonly events: ClientEvents;
+  /** Clients that have not logged in, and those of the console. */
+  readonly lists: PoollessLists;
+  /** The pool or the console for a client that is who it says; refused when a limit is reached. */
+  enter(client: Client, startup: ClientStartup, keys: ScramKeys | null, password: string | null): Entry;
+  makeCancelKey(length: number): Buffer;
+  /** The client brought a CancelRequest. */
+  cancel(by: Client, processId: number, key: Buffer): void;
+  /** The client is closed. */
+  gone(client: Client): void;
+}
+
+/** What stands between the client and its next statement. */
+type Stage =
+  /** Logging in: nothing is relayed. */
+  | 'login'
+  /** Let in, but what Postgres reports for its startup parameters has to be learned from a server first. */
+  | 'welcome'
+  /** Holds a server whose session is being made its own. */
+  | 'preparing'
+  /** Statements are relayed. */
+  | 'relay'
+  /** A batch of its was refused: everything up to Sync is ignored. */
+  | 'skipping';
+
+export class Client implements StreamHandler, ServerHolder, ClientStateful {
+  // It is in one list at a time: of those who log in, of the console's, or of its pool.
+  prev: PoolClient | null = null;
+  next: PoolClient | null = null;
+  list: object | null = null;
+
+  readonly id: number;
+  readonly stream: Stream;
+  state: ClientState = ClientState.Login;
+  pool: Pool | null = null;
+  server: Server | null = null;
+  lastServer: Server | null = null;
+  parameters: ParameterSet = ParameterSet.EMPTY;
+  dedicated: ReadonlyMap<string, string> | null = null;
+  /** What it cancels with: a process id of ours and a secret. */
+  readonly processId: number;
+  cancelKey: Buffer = Buffer.alloc(0);
+
+  readonly connectedAt: number;
+  activeAt: number;
+  waitingSince = 0;
+  waitNotified = false;
+  /** When its server was assigned. */
+  linkedAt = 0;
+  /** Wall clock, for the console. */
+  readonly connectTime = Date.now();
+
+  readonly #host: ClientHost;
+  readonly #reader: FrameReader;
+  #stage: Stage = 'login';
+  #startup: ClientStartup | null = null;
+  /** Until it is let in. */
+  #login: LoginDriver | null;
+  /** AuthenticationOk and what goes before it, until it is sent with the rest of the welcome. */
+  #greeting: Buffer | null = null;
+  /** Set for a client of the console. */
+  #console: ConsoleLink | null = null;
+  /** The message under the cursor goes to the server. */
+  #toServer = false;
+  /** Set when it must go as soon as its transaction is over. */
+  #leaving: { readonly reason: ClientCloseReason; readonly error: ErrorFields } | null = null;
+
+  constructor(id: number, processId: number, host: ClientHost, makeStream: (handler: StreamHandler) => Stream) {
+    this.id = id;
+    this.processId = processId;
+    this.#host = host;
+    this.#reader = new FrameReader(LOGIN_TABLE, host.settings.max_packet_size);
+    this.connectedAt = host.clock.now();
+    this.activeAt = this.connectedAt;
+    this.stream = makeStream(this);
+    this.#login = new LoginDriver(this, host.gatekeeper, this.#reader);
+  }
+
+  /** Who it is; null until the startup packet was read. */
+  get startup(): ClientStartup | null {
+    return this.#startup ?? this.#login?.startup ?? null;
+  }
+
+  get applicationName(): string {
+    const parameters = this.#startup === null ? this.startup?.parameters : this.parameters;
+    return parameters?.entries.get('application_name') ?? '';
+  }
+
+  get isConsole(): boolean {
+    return this.#console !== null;
+  }
+
+  get isLeaving(): boolean {
+    return this.#leaving !== null;
+  }
+
+  get isLoggingIn(): boolean {
+    return this.#stage === 'login' || this.#stage === 'welcome';
+  }
+
+  /** A statement of its own runs on a server (not one of ours that prepares its session). */
+  get isStatementRunning(): boolean {
+    return this.server?.isRunning === true && this.#stage === 'relay';
+  }
+
+  onData(chunk: Buffer): void {
+    this.activeAt = this.#host.clock.now();
+    if (this.#login !== null) {
+      this.#login.onData(chunk);
+      return;
+    }
+    if (this.pool !== null) this.pool.stats.bytesReceived += chunk.length;
+    this.#reader.push(chunk);
+    this.#process();
+  }
+
+  onDrain(): void {
+    this.server?.stream.resumeReading();
+  }
+
+  onEnd(error: Error | null): void {
+    this.close(error === null ? 'eof' : 'socket_error', null, error?.message);
+  }
+
+  onBug(error: unknown): void {
+    this.#host.events.bug(error);
+    this.close('internal_error', poolerError('internal_error', error instanceof Error ? error.message : String(error)));
+  }
+
+  /** Login ---------------------------------------------------------------------------------------------------------- */
+
+  onLoginFailed(error: PoolerError, detail: string): void {
+    this.close(error.code, error, detail);
+  }
+
+  onCancelRequest(processId: number, key: Buffer): void {
+    this.#host.cancel(this, processId, key);
+  }
+
+  /** Who it is, is proven: into its pool, or to the console. */
+  onLoginDone(step: Authenticated): void {
+    const { startup } = step;
+    this.#startup = startup;
+    this.parameters = startup.parameters;
+    this.#greeting = step.bytes;
+    this.cancelKey = this.#host.makeCancelKey(startup.minor >= 2 ? CANCEL_KEY_LENGTH.new : CANCEL_KEY_LENGTH.old);
+    const entry = this.#host.enter(this, startup, step.keys, step.password);
+    this.#login = null;
+    switch (entry.kind) {
+      case 'refused':
+        this.close(entry.error.code, entry.error);
+        return;
+      case 'console':
+        this.#console = new ConsoleLink(entry.session, this, this.#reader);
+        moveClient(this, ClientState.Active, this.#host.lists);
+        this.#welcome(entry.session.report);
+        break;
+      case 'pool':
+        this.#enterPool(entry.pool, startup);
+    }
+    if (!this.#reader.atBoundary) this.#process();
+  }
+
+  #enterPool(pool: Pool, startup: ClientStartup): void {
+    this.pool = pool;
+    if (startup.replication !== null) {
+      const value = startup.replication === 'logical' ? 'database' : 'true';
+      this.dedicated = new Map([...startup.parameters.entries, ['replication', value]]);
+    }
+    moveClient(this, ClientState.Active, this.#host.lists);
+    const report = this.dedicated === null ? pool.reports.get(this.parameters.key) : undefined;
+    if (report !== undefined) {
+      this.#welcome(report);
+      return;
+    }
+    this.#stage = 'welcome';
+    if (this.#checkout(this.#host.clock.now())) this.#prepare();
+  }
+
+  /** ParameterStatus as the server reports it, the key to cancel with, and the first ReadyForQuery: one write. */
+  #welcome(report: ReadonlyMap<string, string>): void {
+    const parts = [this.#greeting ?? Buffer.alloc(0)];
+    this.#greeting = null;
+    for (const [name, value] of report) parts.push(parameterStatus(name, value));
+    parts.push(backendKeyData(this.processId, this.cancelKey), READY_IDLE);
+    this.stream.write(Buffer.concat(parts));
+    this.#stage = 'relay';
+    if (this.#console === null) this.#reader.setHold(RELAY_TABLE);
+    if (this.pool !== null) this.pool.stats.clientLoginCount += 1;
+    this.#host.events.clientLogin(this);
+  }
+
+  /** The way of a query ---------------------------------------------------------------------------------------------- */
+
+  #process(): void {
+    if (this.#console !== null) {
+      this.#console.process();
+      return;
+    }
+    // While it waits, what comes is kept: the end of the wait reads it.
+    if (this.state === ClientState.Waiting) {
+      this.#adjustReading();
+      return;
+    }
+    const reader = this.#reader;
+    while (reader.next()) {
+      if (reader.first && !this.#admit(reader)) break;
+      if (this.#toServer) this.server?.stream.relay(reader.buffer, reader.start, reader.end);
+    }
+    if (reader.error !== null) {
+      this.violation(reader.error);
+      return;
+    }
+    const server = this.server;
+    if (server !== null) {
+      server.stream.flush();
+      // A message that was cut when its transaction ended (late CopyData) is whole now.
+      if (server.isReusable) this.#maybeRelease(server);
+    }
+    this.#adjustReading();
+  }
+
+  /** A message begins. False: it has to wait (the reader shows it again), or the client was closed. */
+  #admit(reader: FrameReader): boolean {
+    const type = reader.type;
+    this.#toServer = false;
+    switch (type) {
+      case Frontend.Query:
+        if (this.#stage === 'relay' && this.pool!.settings.disable_pqexec) {
+          this.close('simple_query_disabled', poolerError('simple_query_disabled'));
+          return false;
+        }
+        break;
+      case Frontend.Parse:
+      case Frontend.Bind:
+      case Frontend.Describe:
+      case Frontend.Execute:
+      case Frontend.Close:
+      case Frontend.FunctionCall:
+        break;
+      case Frontend.Sync:
+        if (this.#stage === 'skipping' || (this.#stage === 'relay' && this.server === null)) return this.#answerSync();
+        break;
+      case Frontend.Flush:
+      case Frontend.CopyData:
+      case Frontend.CopyDone:
+      case Frontend.CopyFail:
+        // Without a server: left over from a COPY that failed; Postgres ignores them too.
+        if (this.server === null && this.#stage === 'relay') return true;
+        break;
+      case Frontend.Terminate:
+        this.terminate();
+        return false;
+      default:
+        this.violation(`invalid frontend message type ${typeName(type)}`);
+        return false;
+    }
+    if (this.#stage === 'skipping') return true;
+    if (this.#stage !== 'relay') {
+      reader.again();
+      return false;
+    }
+    if (this.server === null && !this.#link(reader)) return false;
+    return this.#send(this.server!, type, reader);
+  }
+
+  /** The message goes to the server; its reply is expected from now on. */
+  #send(server: Server, type: number, reader: FrameReader): boolean {
+    if (server.replies.length >= MAX_OUTSTANDING) {
+      reader.again();
+      return false;
+    }
+    if (server.queryStartedAt === 0) {
+      server.queryStartedAt = Math.max(this.activeAt, this.linkedAt);
+      if (server.xactStartedAt === 0) server.xactStartedAt = server.queryStartedAt;
+    }
+    server.replies.sent(type);
+    this.#toServer = true;
+    return true;
+  }
+
+  #answerSync(): boolean {
+    this.#stage = 'relay';
+    this.stream.write(READY_IDLE);
+    return true;
+  }
+
+  /** A server for the message under the cursor. False: the client waits, or its session is being prepared. */
+  #link(reader: FrameReader): boolean {
+    if (!this.#checkout(this.activeAt)) return false;
+    if (this.parameters.equals(this.server!.parameters)) return true;
+    reader.again();
+    this.#prepare();
+    return false;
+  }
+
+  /** True: a server is held. False: on the waiting list since then (or refused already). */
+  #checkout(since: number): boolean {
+    const pool = this.pool!;
+    const server = pool.checkout(this);
+    if (server !== null) {
+      this.#hold(server, since);
+      return true;
+    }
+    this.waitingSince = since;
+    this.waitNotified = false;
+    // The message under the cursor is kept; a refusal, which may come at once, reads it again.
+    if (this.#stage === 'relay') this.#reader.again();
+    moveClient(this, ClientState.Waiting, this.#host.lists);
+    pool.await(this);
+    return false;
+  }
+
+  #hold(server: Server, now: number): void {
+    this.server = server;
+    server.holder = this;
+    this.linkedAt = now;
+    server.requestedAt = now;
+  }
+
+  onAssigned(server: Server): void {
+    moveClient(this, ClientState.Active, this.#host.lists);
+    this.#hold(server, this.#host.clock.now());
+    this.pool!.stats.waitTimeMs += this.linkedAt - this.waitingSince;
+    if (this.#stage === 'welcome' || !this.parameters.equals(server.parameters)) this.#prepare();
+    else {
+      this.#stage = 'relay';
+      this.#process();
+    }
+  }
+
+  /** Makes the server's session the client's: one round trip when something differs. */
+  #prepare(): void {
+    const server = this.server!;
+    const sql = this.dedicated === null ? difference(server.parameters, this.parameters) : '';
+    if (sql === '') {
+      this.#prepared(server);
+      return;
+    }
+    if (this.#stage !== 'welcome') this.#stage = 'preparing';
+    server.ask(sql, (error) => {
+      if (error === null) {
+        server.parameters = this.parameters;
+        this.#prepared(server);
+        return;
+      }
+      server.closeReason = 'question_failed';
+      this.close('session_not_prepared', asFatal(error), error.message);
+    });
+  }
+
+  #prepared(server: Server): void {
+    if (this.#stage === 'welcome') {
+      const report = new Map(server.reported);
+      const reports = this.pool!.reports;
+      if (reports.size >= MAX_REPORTS) reports.clear();
+      if (this.dedicated === null) reports.set(this.parameters.key, report);
+      this.#welcome(report);
+    } else this.#stage = 'relay';
+    this.#process();
+  }
+
+  /** From the server ------------------------------------------------------------------------------------------------- */
+
+  onServerReady(): void {
+    const server = this.server;
+    if (server?.isReusable) this.#maybeRelease(server);
+    this.onServerProgress();
+  }
+
+  onServerProgress(): void {
+    const server = this.server;
+    if (server !== null && server.txStatus !== TxStatus.Idle && this.pool!.settings.pool_mode === 'statement') {
+      if (server.replies.isIdle) {
+        server.closeReason = 'statement_mode_transaction';
+        this.close('statement_mode_transaction', poolerError('statement_mode_transaction'));
+        return;
+      }
+    }
+    if (this.state !== ClientState.Closed && this.#stage === 'relay' && !this.#reader.atBoundary) this.#process();
+    else this.#adjustReading();
+  }
+
+  /** The transaction is over: the server goes back, except in session mode, or when half a message of ours lies on it. */
+  #maybeRelease(server: Server): void {
+    if (this.#stage !== 'relay' || this.dedicated !== null || this.#reader.midMessage) return;
+    const { pool_mode, server_fast_close } = this.pool!.settings;
+    const isKept = pool_mode === 'session' && !(server_fast_close && server.closeReason !== null);
+    if (isKept && this.#leaving === null) return;
+    this.server = null;
+    server.holder = null;
+    this.pool!.release(server);
+    if (this.#leaving !== null) this.close(this.#leaving.reason, this.#leaving.error);
+  }
+
+  onServerParameter(name: string, value: string): void {
+    this.parameters = this.parameters.with(name, value);
+    const server = this.server;
+    // One object for both: the next checkout compares by identity.
+    if (server?.parameters.equals(this.parameters)) server.parameters = this.parameters;
+  }
+
+  /** The server goes back to its pool, which cancels what runs and rolls back what is open. */
+  onServerExpired(reason: HeldServerReason, error: ErrorFields): void {
+    this.close(reason, error);
+  }
+
+  onServerClosed(reason: ServerCloseReason, detail: string, told: boolean): void {
+    const isMidReply = this.server?.isMidReply ?? false;
+    this.server = null;
+    // Nothing of the client's was on it yet: it gets another one, and has waited since it first asked.
+    if ((this.#stage === 'welcome' || this.#stage === 'preparing') && this.dedicated === null) {
+      if (this.#stage === 'preparing') this.#stage = 'relay';
+      if (this.#checkout(this.linkedAt)) this.#prepare();
+      return;
+    }
+    const error = told || isMidReply ? null : poolerError('server_closed', detail);
+    this.close('server_closed', error, `${reason}: ${detail}`);
+  }
+
+  /** The wait is over without a server. */
+  onRefused(error: PoolerError | ErrorFields): void {
+    if (this.state !== ClientState.Waiting) return;
+    moveClient(this, ClientState.Active, this.#host.lists);
+    this.pool!.stats.waitTimeMs += this.#host.clock.now() - this.waitingSince;
+    const reason: ClientCloseReason = 'code' in error ? error.code : 'server_login_failed';
+    if (this.#stage === 'welcome' || error.severity === 'FATAL') {
+      this.close(reason, asFatal(error));
+      return;
+    }
+    const refusal = refuseAll(this.#reader, errorResponse(error), this.stream.isReadingPaused);
+    if (this.#reader.error !== null) this.violation(this.#reader.error);
+    else if (refusal.terminated) this.close('client_terminated', null);
+    else if (refusal.isFatal) this.close(reason, { ...asFatal(error), hint: PIPELINE_HINT });
+    else {
+      this.#host.events.clientRefused(this, error);
+      this.stream.write(Buffer.concat(refusal.replies));
+      if (refusal.skipping) this.#stage = 'skipping';
+      this.#adjustReading();
+    }
+  }
+
+  /** Backpressure: read only what can be passed on. */
+  #adjustReading(): void {
+    if (this.state === ClientState.Closed) return;
+    if (this.#reader.unreadBytes >= MAX_UNREAD_BYTES || (this.server?.stream.isFull ?? false))
+      this.stream.pauseReading();
+    else this.stream.resumeReading();
+  }
+
+  /** Ends ------------------------------------------------------------------------------------------------------------- */
+
+  terminate(): void {
+    this.close('client_terminated', null);
+  }
+
+  violation(what: string): void {
+    this.close('protocol_violation', poolerError('protocol_violation', what), what);
+  }
+
+  notice(message: string): void {
+    this.stream.write(noticeResponse({ severity: 'NOTICE', sqlstate: '00000', message }));
+  }
+
+  /** Closes it now, or as soon as its transaction is over. A client that waits has not begun its one. */
+  leave(reason: ClientCloseReason, error: ErrorFields): void {
+    this.#leaving = { reason, error };
+    if (this.server === null || this.dedicated !== null) this.close(reason, error);
+    else if (this.server.isReusable) this.#maybeRelease(this.server);
+  }
+
+  /**
+   * Closes the connection; a server that it holds goes back to its pool, which sees to it that it is clean. error: what
+   * the client is told, as FATAL. detail: for the log.
+   */
+  close(reason: ClientCloseReason, error: ErrorFields | null, detail: string = reason): void {
+    if (this.state === ClientState.Closed) return;
+    const server = this.server;
+    // An error can't follow half a reply.
+    const isTold = error !== null && !(server?.isMidReply ?? false);
+    const isMidMessage = server !== null && this.#toServer && this.#reader.midMessage;
+    moveClient(this, ClientState.Closed, this.#host.lists);
+    this.#login?.stop();
+    this.#console?.close();
+    // Even without an error: what was relayed before has to arrive.
+    if (reason === 'eof' || reason === 'socket_error') this.stream.destroy();
+    else this.stream.end(isTold ? errorResponse(error) : null);
+    this.#host.events.clientClosed(this, reason, error, detail);
+    this.#host.gone(this);
+    if (server === null) return;
+    this.server = null;
+    server.holder = null;
+    if (isMidMessage) server.close('client_disconnect_in_query');
+    // Who says good-bye behind a statement wants it done, as in Postgres; who vanishes waits for nothing any more.
+    else this.pool!.release(server, reason === 'client_terminated');
+  }
+}
+
+const PIPELINE_HINT =
+  'Statements behind the refused BEGIN would run outside a transaction, so the connection is closed. Connect again and repeat the transaction.';

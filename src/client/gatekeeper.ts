@@ -1,0 +1,108 @@
+// Who may come in and where to, by the configuration in force: the checks before and after the password.
+
+import type { ScramKeys } from '../auth/scram.ts';
+import { CONSOLE_DATABASES, type Config, findDatabase, secretFor } from '../config/config.ts';
+import { effectiveSettings } from '../config/effective.ts';
+import type { Pool, PoolContext } from '../pool/pool.ts';
+import type { Pools } from '../pool/pools.ts';
+import { type ErrorCode, poolerError } from '../protocol/catalogue.ts';
+import type { Client, Entry } from './client.ts';
+import type { Clients } from './clients.ts';
+import type { ConsoleSession } from './console-link.ts';
+import type { Admission, ClientStartup, Gatekeeper } from './login.ts';
+
+export type ConsoleRole = 'admin' | 'stats';
+
+/** What the gatekeeper asks of the house. */
+export interface House {
+  readonly config: Config;
+  readonly clients: Clients;
+  readonly pools: Pools;
+  readonly poolContext: PoolContext;
+  /** max_client_conn, or less where the limit of open files does not allow it. */
+  readonly maxClients: number;
+  /** False while the pooler shuts down in a way that lets nobody in. */
+  readonly isOpen: boolean;
+  isDisabled(database: string): boolean;
+  isPaused(database: string): boolean;
+  openConsole(client: Client, role: ConsoleRole): ConsoleSession;
+}
+
+export class ConfigGatekeeper implements Gatekeeper {
+  readonly #house: House;
+
+  constructor(house: House) {
+    this.#house = house;
+  }
+
+  ignoresParameter(name: string): boolean {
+    return this.#house.config.settings.ignore_startup_parameters.includes(name);
+  }
+
+  /** Before the password. Whether the database exists is told behind it, as Postgres does. */
+  admit(startup: ClientStartup): Admission {
+    const { config, clients, maxClients, isOpen } = this.#house;
+    // The console stays reachable when the pooler is full or goes down: that is when it is needed.
+    if (!CONSOLE_DATABASES.includes(startup.database)) {
+      if (!isOpen) return { ok: false, error: poolerError('pooler_shutdown') };
+      if (clients.size > maxClients) return { ok: false, error: poolerError('too_many_clients', String(maxClients)) };
+    }
+    const method = config.settings.auth_type;
+    const secret = secretFor(config, startup.user);
+    // PgBouncer: with trust the user must still be known; any asks nothing.
+    if (method === 'trust' && secret === null && !config.users.has(startup.user)) {
+      return { ok: false, error: poolerError('auth_failed', startup.user) };
+    }
+    return { ok: true, method, secret };
+  }
+
+  /** Behind the password: where the client is taken. keys, password: what its login taught us about it. */
+  enter(client: Client, startup: ClientStartup, keys: ScramKeys | null, password: string | null): Entry {
+    const { config, clients } = this.#house;
+    if (CONSOLE_DATABASES.includes(startup.database)) {
+      const role = consoleRole(config, startup.user);
+      if (role === null) return refused('console_not_allowed', startup.user);
+      return { kind: 'console', session: this.#house.openConsole(client, role) };
+    }
+    const target = findDatabase(config, startup.database);
+    if (target === null) return refused('no_such_database', startup.database);
+    if (this.#house.isDisabled(startup.database)) return refused('database_disabled', startup.database);
+    const settings = effectiveSettings(config, startup.database, startup.user);
+    const { max_db_client_connections: ofDatabase, max_user_client_connections: ofUser } = settings;
+    if (ofDatabase > 0 && clients.countOfDatabase.of(startup.database) >= ofDatabase) {
+      return refused('too_many_clients_of_database', String(ofDatabase));
+    }
+    if (ofUser > 0 && clients.countOfUser.of(startup.user) >= ofUser) {
+      return refused('too_many_clients_of_user', String(ofUser));
+    }
+    const pool = this.#poolFor(startup);
+    if (pool.user === startup.user) {
+      pool.scramKeys = keys ?? pool.scramKeys;
+      pool.clientPassword = password ?? pool.clientPassword;
+    }
+    clients.entered(startup.database, startup.user);
+    return { kind: 'pool', pool };
+  }
+
+  #poolFor(startup: ClientStartup): Pool {
+    const { config, pools, poolContext } = this.#house;
+    const target = findDatabase(config, startup.database)!;
+    const user = target.forcedUser ?? startup.user;
+    const known = pools.find(startup.database, user);
+    if (known !== null) return known;
+    const pool = pools.add(target, user, effectiveSettings(config, startup.database, user), poolContext);
+    if (this.#house.isPaused(startup.database)) pool.pause();
+    return pool;
+  }
+}
+
+function refused(code: ErrorCode, argument: string): Entry {
+  return { kind: 'refused', error: poolerError(code, argument) };
+}
+
+/** What a user may do on the console; null: nothing. PgBouncer: with auth_type any everybody is an admin. */
+export function consoleRole(config: Config, user: string): ConsoleRole | null {
+  const { admin_users, stats_users, auth_type } = config.settings;
+  if (auth_type === 'any' || admin_users.includes(user)) return 'admin';
+  return stats_users.includes(user) ? 'stats' : null;
+}

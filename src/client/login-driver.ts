@@ -1,0 +1,128 @@
+// Carries a client's first bytes to its login machine and the answers back. It exists only until the client is let in,
+// refused, or has turned out to be a cancel request.
+
+import { saltPassword } from '../auth/pbkdf2.ts';
+import type { Stream } from '../net/stream.ts';
+import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
+import { type FrameReader, holdEverything } from '../protocol/frame-reader.ts';
+import { Frontend, typeName } from '../protocol/message-types.ts';
+import { StartupReader } from '../protocol/startup.ts';
+import { ClientLogin, type ClientLoginStep, type ClientStartup, type Gatekeeper } from './login.ts';
+
+/** Postgres: PG_MAX_AUTH_TOKEN_LENGTH. Also the longest message that the console reads. */
+export const LOGIN_TABLE = holdEverything(65_536);
+/** What may wait unread while a key is derived: a message of the login and a bit. */
+const MAX_UNREAD_BYTES = 70_000;
+
+export type Authenticated = Extract<ClientLoginStep, { kind: 'authenticated' }>;
+
+export interface LoginOwner {
+  readonly stream: Stream;
+  onLoginDone(step: Authenticated): void;
+  onLoginFailed(error: PoolerError, detail: string): void;
+  onCancelRequest(processId: number, key: Buffer): void;
+}
+
+export class LoginDriver {
+  readonly #owner: LoginOwner;
+  readonly #machine: ClientLogin;
+  /** Null as soon as the startup packet is in: messages with a type follow. */
+  #packets: StartupReader | null = new StartupReader();
+  readonly #reader: FrameReader;
+  #isDeriving = false;
+  #isOver = false;
+
+  /** reader: takes what follows the startup packet; whoever comes after the login reads on with it. */
+  constructor(owner: LoginOwner, gatekeeper: Gatekeeper, reader: FrameReader) {
+    this.#owner = owner;
+    this.#machine = new ClientLogin(gatekeeper);
+    this.#reader = reader;
+  }
+
+  /** Who it says it is; null until the startup packet was read. */
+  get startup(): ClientStartup | null {
+    return this.#machine.startup;
+  }
+
+  /** The client was closed: whatever is still under way is dropped. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#packets !== null) this.#readPackets(this.#packets, chunk);
+    else {
+      this.#reader.push(chunk);
+      if (this.#reader.unreadBytes > MAX_UNREAD_BYTES) this.#refuse('too many bytes during login');
+    }
+    if (this.#packets === null) this.#readMessages();
+  }
+
+  #readPackets(packets: StartupReader, chunk: Buffer): void {
+    const packet = packets.push(chunk);
+    if (packet === null) return;
+    if (packet.kind === 'startup') {
+      this.#reader.push(Buffer.from(packets.rest()));
+      this.#packets = null;
+    } else if (packets.bufferedBytes > 0 && packet.kind !== 'invalid' && packet.kind !== 'cancel') {
+      // Postgres: ProcessStartupPacket. What came with the request was not encrypted, and could be somebody else's.
+      const name = packet.kind === 'ssl' ? 'SSL' : 'GSSAPI encryption';
+      this.#refuse(`received unencrypted data after ${name} request`);
+      return;
+    }
+    this.#take(this.#machine.packet(packet));
+  }
+
+  #readMessages(): void {
+    const reader = this.#reader;
+    while (!this.#isOver && !this.#isDeriving && reader.next()) {
+      if (reader.type !== Frontend.Password) {
+        this.#refuse(`expected password response, got message type ${typeName(reader.type)}`);
+      } else if (!reader.first || !reader.last) this.#refuse('authentication message too long');
+      else this.#take(this.#machine.password(Buffer.from(reader.buffer.subarray(reader.start + 5, reader.end))));
+    }
+    if (!this.#isOver && reader.error !== null) this.#refuse(reader.error);
+  }
+
+  #take(step: ClientLoginStep): void {
+    switch (step.kind) {
+      case 'send':
+        this.#owner.stream.write(step.bytes);
+        return;
+      case 'derive':
+        this.#derive(step);
+        return;
+      case 'cancel':
+        this.#isOver = true;
+        this.#owner.onCancelRequest(step.processId, step.key);
+        return;
+      case 'fail':
+        this.#isOver = true;
+        this.#owner.onLoginFailed(step.error, step.detail);
+        return;
+      case 'authenticated':
+        this.#isOver = true;
+        this.#owner.onLoginDone(step);
+    }
+  }
+
+  #derive(step: Extract<ClientLoginStep, { kind: 'derive' }>): void {
+    this.#isDeriving = true;
+    saltPassword(step.password, step.salt, step.iterations).then(
+      (salted) => {
+        this.#isDeriving = false;
+        if (this.#isOver) return;
+        this.#take(this.#machine.derived(salted));
+        this.#readMessages();
+      },
+      (error: Error) => {
+        if (!this.#isOver)
+          this.#take({ kind: 'fail', error: poolerError('internal_error', 'SCRAM'), detail: error.message });
+      },
+    );
+  }
+
+  #refuse(what: string): void {
+    this.#take({ kind: 'fail', error: poolerError('protocol_violation', what), detail: what });
+  }
+}

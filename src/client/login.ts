@@ -1,0 +1,191 @@
+// A client's login: a machine from the first byte to "let in". Pure: bytes in, steps out; what may come in is asked of
+// a Gatekeeper. "Start-up" in the protocol's message flow; Postgres: ProcessStartupPacket.
+
+import { type ClientAuth, type ClientAuthMethod, createClientAuth } from '../auth/client-auth.ts';
+import { type ClientAuthStep, isClientProtocolViolation } from '../auth/client-auth-step.ts';
+import type { ScramKeys } from '../auth/scram.ts';
+import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
+import { NEWEST_MINOR, parseOptions, type StartupPacket } from '../protocol/startup.ts';
+import { authentication, negotiateProtocolVersion } from '../protocol/writer.ts';
+import { ParameterSet } from '../session/parameters.ts';
+
+/** What the startup packet said, sorted. */
+export interface ClientStartup {
+  readonly user: string;
+  readonly database: string;
+  /** What the client wants set in its session: startup parameters and `options`. */
+  readonly parameters: ParameterSet;
+  /** The `replication` parameter: null for an ordinary client. */
+  readonly replication: 'physical' | 'logical' | null;
+  /** Minor version of protocol 3 in force. */
+  readonly minor: number;
+}
+
+/** How a client that asked for a user and a database is let in, or why it isn't. */
+export type Admission =
+  | { readonly ok: true; readonly method: ClientAuthMethod; readonly secret: string | null }
+  | { readonly ok: false; readonly error: PoolerError };
+
+export interface Gatekeeper {
+  admit(startup: ClientStartup): Admission;
+  /** PgBouncer: ignore_startup_parameters. */
+  ignoresParameter(name: string): boolean;
+}
+
+export type ClientLoginStep =
+  | { readonly kind: 'send'; readonly bytes: Buffer }
+  /** Run PBKDF2 off the loop, read nothing meanwhile, then call derived(). */
+  | { readonly kind: 'derive'; readonly password: string; readonly salt: Buffer; readonly iterations: number }
+  | { readonly kind: 'cancel'; readonly processId: number; readonly key: Buffer }
+  /** Let in. bytes: what has to be sent first, AuthenticationOk included. */
+  | {
+      readonly kind: 'authenticated';
+      readonly startup: ClientStartup;
+      readonly bytes: Buffer;
+      readonly keys: ScramKeys | null;
+      readonly password: string | null;
+    }
+  /** detail is for the log only. */
+  | { readonly kind: 'fail'; readonly error: PoolerError; readonly detail: string };
+
+const REFUSED = Buffer.from('N');
+/** SSLRequest and GSSENCRequest may come once each; more is somebody playing. */
+const MAX_ENCRYPTION_REQUESTS = 2;
+
+export class ClientLogin {
+  readonly #gatekeeper: Gatekeeper;
+  #encryptionRequests = 0;
+  #startup: ClientStartup | null = null;
+  #auth: ClientAuth | null = null;
+  #negotiation: Buffer | null = null;
+
+  constructor(gatekeeper: Gatekeeper) {
+    this.#gatekeeper = gatekeeper;
+  }
+
+  /** The startup packet is in: typed messages follow. */
+  get isStarted(): boolean {
+    return this.#startup !== null;
+  }
+
+  /** Who it says it is, for the log. */
+  get startup(): ClientStartup | null {
+    return this.#startup;
+  }
+
+  /** A packet without a type byte. */
+  packet(packet: StartupPacket): ClientLoginStep {
+    switch (packet.kind) {
+      case 'ssl':
+      case 'gssenc':
+        this.#encryptionRequests += 1;
+        if (this.#encryptionRequests > MAX_ENCRYPTION_REQUESTS) return violation('too many encryption requests');
+        return { kind: 'send', bytes: REFUSED };
+      case 'cancel':
+        return packet;
+      case 'invalid':
+        return fail(
+          { ...poolerError('protocol_violation', packet.problem), sqlstate: packet.sqlstate },
+          packet.problem,
+        );
+      case 'startup':
+        return this.#start(packet);
+    }
+  }
+
+  /** The body of a 'p' message. Any other type is the caller's to refuse. */
+  password(body: Buffer): ClientLoginStep {
+    if (this.#auth === null) return violation('unexpected password message');
+    return this.#step(this.#auth.next(body));
+  }
+
+  derived(salted: Buffer): ClientLoginStep {
+    return this.#step(this.#auth!.derived(salted));
+  }
+
+  #start(packet: Extract<StartupPacket, { kind: 'startup' }>): ClientLoginStep {
+    const sorted = sortParameters(packet.parameters, this.#gatekeeper);
+    if ('problem' in sorted) return violation(sorted.problem);
+    const startup: ClientStartup = { ...sorted, minor: Math.min(packet.minor, NEWEST_MINOR) };
+    if (startup.user === '') return fail(poolerError('no_user'), 'no user');
+    this.#startup = startup;
+    if (packet.minor > NEWEST_MINOR || packet.options.length > 0) {
+      this.#negotiation = negotiateProtocolVersion(NEWEST_MINOR, packet.options);
+    }
+    const admission = this.#gatekeeper.admit(startup);
+    if (!admission.ok) return fail(admission.error, admission.error.message);
+    this.#auth = createClientAuth({ method: admission.method, user: startup.user, secret: admission.secret });
+    return this.#step(this.#auth.begin());
+  }
+
+  #step(step: ClientAuthStep): ClientLoginStep {
+    switch (step.kind) {
+      case 'request':
+        return { kind: 'send', bytes: this.#withNegotiation(authentication(step.code, step.data)) };
+      case 'derive':
+        return step;
+      case 'ok': {
+        const last = step.last === undefined ? [] : [authentication(step.last.code, step.last.data)];
+        const bytes = Buffer.concat([...last, authentication(0, Buffer.alloc(0))]);
+        return {
+          kind: 'authenticated',
+          startup: this.#startup!,
+          bytes: this.#withNegotiation(bytes),
+          keys: step.keys ?? null,
+          password: step.password ?? null,
+        };
+      }
+      case 'fail':
+        if (isClientProtocolViolation(step.reason)) return violation('invalid authentication message', step.detail);
+        return fail(poolerError('auth_failed', this.#startup!.user), `${step.reason}: ${step.detail}`);
+    }
+  }
+
+  /** NegotiateProtocolVersion goes before the first message of the authentication. */
+  #withNegotiation(bytes: Buffer): Buffer {
+    const negotiation = this.#negotiation;
+    this.#negotiation = null;
+    return negotiation === null ? bytes : Buffer.concat([negotiation, bytes]);
+  }
+}
+
+function fail(error: PoolerError, detail: string): ClientLoginStep {
+  return { kind: 'fail', error, detail };
+}
+
+function violation(message: string, detail = message): ClientLoginStep {
+  return fail(poolerError('protocol_violation', message), detail);
+}
+
+/** User, database and replication apart from what the session wants set. */
+function sortParameters(
+  parameters: ReadonlyMap<string, string>,
+  gatekeeper: Gatekeeper,
+): Omit<ClientStartup, 'minor'> | { readonly problem: string } {
+  const wanted = new Map<string, string>();
+  for (const [name, value] of parameters) {
+    if (name === 'user' || name === 'database' || name === 'replication') continue;
+    if (gatekeeper.ignoresParameter(name)) continue;
+    if (name !== 'options') {
+      wanted.set(name, value);
+      continue;
+    }
+    const options = parseOptions(value);
+    if (!options.ok) return options;
+    for (const [key, text] of options.parameters) if (!gatekeeper.ignoresParameter(key)) wanted.set(key, text);
+  }
+  const user = parameters.get('user') ?? '';
+  const replication = readReplication(parameters.get('replication'));
+  if (replication === undefined) return { problem: 'invalid value for parameter "replication"' };
+  return { user, database: parameters.get('database') || user, parameters: ParameterSet.of(wanted), replication };
+}
+
+/** Postgres: ProcessStartupPacket: `database` is a logical walsender, a true boolean a physical one. */
+function readReplication(value: string | undefined): 'physical' | 'logical' | null | undefined {
+  if (value === undefined) return null;
+  const text = value.toLowerCase();
+  if (text === 'database') return 'logical';
+  if (['on', 'true', 'yes', '1', 't', 'y'].includes(text)) return 'physical';
+  if (['off', 'false', 'no', '0', 'f', 'n'].includes(text)) return null;
+  return undefined;
+}

@@ -1,0 +1,189 @@
+// The one timer: applies the rules of time to every pool and client, a few times a second.
+// PgBouncer: janitor.c, full_maint_period of 333 ms; ours ticks faster so that a Postgres that is back is used at once.
+
+import type { Pool } from '../pool/pool.ts';
+import type { PoolClient } from '../pool/pool-client.ts';
+import type { Pools } from '../pool/pools.ts';
+import { poolerError } from '../protocol/catalogue.ts';
+import type { HeldServerReason, Server } from '../server/server.ts';
+import { moveServer } from '../server/states.ts';
+import type { SteadyClock } from '../util/clock.ts';
+import { formatDuration } from '../util/duration.ts';
+import type { List } from '../util/list.ts';
+import {
+  canceledServerRule,
+  emptyPoolRule,
+  heldServerRule,
+  idleClientRule,
+  idleServerRule,
+  loginServerRule,
+  needsCheck,
+  testedServerRule,
+} from './rules.ts';
+
+export const TICK_MS = 100;
+/** A tick that comes later than this was held up by a stall, not by load. */
+const STALL_MS = 2_000;
+
+export interface JanitorOptions {
+  readonly pools: Pools;
+  /** Clients that have not logged in, in order of arrival. */
+  readonly logins: List<PoolClient>;
+  readonly clock: SteadyClock;
+  readonly clientLoginTimeoutMs: () => number;
+  /** Called at the end of each round. */
+  readonly onTick: () => void;
+  /** The process stood still for so long. */
+  readonly onStall: (stalledMs: number) => void;
+}
+
+export class Janitor {
+  readonly #options: JanitorOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #lastTickAt = 0;
+
+  constructor(options: JanitorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#lastTickAt = performance.now();
+    this.#timer = setInterval(() => this.#onTimer(), TICK_MS);
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #onTimer(): void {
+    const at = performance.now();
+    const stalledMs = at - this.#lastTickAt - TICK_MS;
+    this.#lastTickAt = at;
+    if (stalledMs > STALL_MS) {
+      this.#options.clock.skip(stalledMs);
+      this.#options.onStall(stalledMs);
+    }
+    this.tick();
+  }
+
+  /** One round. Public for tests with a clock of their own. */
+  tick(): void {
+    const now = this.#options.clock.now();
+    for (const pool of this.#options.pools) this.#tendPool(pool, now);
+    this.#tendLogins(now);
+    this.#options.onTick();
+  }
+
+  #tendPool(pool: Pool, now: number): void {
+    this.#tendHeld(pool, now);
+    this.#tendWaiting(pool, now);
+    this.#tendServers(pool, now);
+    this.#tendIdleClients(pool, now);
+    if (pool.clientCount > 0) pool.usedAt = now;
+    pool.checkPaused();
+    pool.grow();
+    pool.fill();
+    if (pool.clientCount === 0 && emptyPoolRule(pool.usedAt, now, pool.target.auto, pool.settings)) this.#remove(pool);
+  }
+
+  #tendWaiting(pool: Pool, now: number): void {
+    const { query_wait_timeout, query_wait_notify } = pool.settings;
+    for (const waiting of pool.clients.waiting) {
+      const waitedMs = now - waiting.waitingSince;
+      if (query_wait_timeout > 0 && waitedMs >= query_wait_timeout) waiting.onRefused(waitTimeout(pool, waitedMs));
+      else if (query_wait_notify > 0 && waitedMs >= query_wait_notify && !waiting.waitNotified) {
+        waiting.waitNotified = true;
+        if (!waiting.isLoggingIn) waiting.notice(waitNotice(pool));
+      } else if (waiting.waitNotified || query_wait_notify === 0) continue;
+      else break; // the queue is in order of arrival
+    }
+  }
+
+  #tendHeld(pool: Pool, now: number): void {
+    const { query_timeout, transaction_timeout, idle_transaction_timeout } = pool.settings;
+    if (query_timeout === 0 && transaction_timeout === 0 && idle_transaction_timeout === 0) return;
+    for (const server of pool.servers.active) {
+      const reason = heldServerRule(server, now, pool.settings);
+      if (reason === null || server.holder === null) continue;
+      const error = poolerError(reason, formatDuration(now - stampOf(server, reason)));
+      server.holder.onServerExpired(reason, error);
+    }
+  }
+
+  #tendServers(pool: Pool, now: number): void {
+    const { servers, settings } = pool;
+    for (const list of [servers.idle, servers.used]) {
+      // A copy: closing one lets the pool grow, which may take its neighbour off this list.
+      for (const server of [...list]) {
+        if (server.list !== list) continue;
+        const surplus = settings.min_pool_size === 0 || pool.serverCount > settings.min_pool_size;
+        const reason = idleServerRule(server, now, settings, surplus);
+        if (reason !== null) server.close(reason);
+        else if (list === servers.idle && needsCheck(server, now, settings)) moveServer(server, servers, 'used');
+      }
+    }
+    for (const server of servers.login) {
+      const reason = loginServerRule(server, now, settings);
+      if (reason !== null) server.close(reason, `no login within ${formatDuration(settings.server_connect_timeout)}`);
+    }
+    for (const server of servers.tested) {
+      const reason = testedServerRule(server, now, settings);
+      if (reason !== null) server.close(reason);
+    }
+    for (const server of servers.being_canceled) {
+      const reason = canceledServerRule(server, now, settings);
+      if (reason !== null) server.close(reason);
+    }
+  }
+
+  #tendIdleClients(pool: Pool, now: number): void {
+    const limit = pool.settings.client_idle_timeout;
+    if (limit === 0) return;
+    for (const client of pool.clients.active) {
+      if (!idleClientRule(client, now, pool.settings)) continue;
+      client.close('client_idle_timeout', poolerError('client_idle_timeout', formatDuration(now - client.activeAt)));
+    }
+  }
+
+  #tendLogins(now: number): void {
+    const limit = this.#options.clientLoginTimeoutMs();
+    if (limit === 0) return;
+    const error = poolerError('client_login_timeout', formatDuration(limit));
+    for (const client of this.#options.logins) {
+      if (now - client.connectedAt < limit) break; // in order of arrival
+      client.close('client_login_timeout', error);
+    }
+    // Let in, but Postgres has not said yet what to tell it.
+    for (const pool of this.#options.pools) {
+      for (const client of pool.clients.waiting) {
+        if (client.isLoggingIn && now - client.connectedAt >= limit) client.close('client_login_timeout', error);
+      }
+    }
+  }
+
+  #remove(pool: Pool): void {
+    pool.close('pool_idle_timeout');
+    this.#options.pools.remove(pool);
+  }
+}
+
+function stampOf(server: Server, reason: HeldServerReason): number {
+  if (reason === 'query_timeout') return server.queryStartedAt;
+  return reason === 'transaction_timeout' ? server.xactStartedAt : server.activeAt;
+}
+
+function waitTimeout(pool: Pool, waitedMs: number) {
+  pool.stats.waitTimeoutCount += 1;
+  const { active, idle, login } = pool.servers;
+  const detail =
+    `pool "${pool.database}"/"${pool.user}": pool_size ${pool.settings.pool_size}, servers ${pool.serverCount} ` +
+    `(active ${active.length}, idle ${idle.length}, login ${login.length}), waiting ${pool.clients.waiting.length}` +
+    (pool.lastLoginError === null ? '' : `; last connect error: ${pool.lastLoginError.message}`);
+  return poolerError('query_wait_timeout', formatDuration(waitedMs), detail);
+}
+
+/** PgBouncer: query_wait_notify. */
+function waitNotice(pool: Pool): string {
+  return `No server connection available in postgres backend, client being queued (${pool.clients.waiting.length} waiting)`;
+}

@@ -1,0 +1,70 @@
+// What time does to servers and clients: one pure rule each, from an object's stamps to the reason that it must go.
+//
+// All stamps and settings are milliseconds; 0 in a setting means off. Meanings are PgBouncer's (src/janitor.c).
+
+import type { EffectiveSettings } from '../config/effective.ts';
+import type { PoolClient } from '../pool/pool-client.ts';
+import { TxStatus } from '../protocol/message-types.ts';
+import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
+
+/** Over: a limit that is on, and reached. */
+function isOver(sinceMs: number, now: number, limitMs: number): boolean {
+  return limitMs > 0 && now - sinceMs >= limitMs;
+}
+
+/** A server that nobody holds. surplus: the pool has more than min_pool_size. */
+export function idleServerRule(
+  server: Server,
+  now: number,
+  settings: EffectiveSettings,
+  surplus: boolean,
+): ServerCloseReason | null {
+  const lifetime = settings.server_lifetime * server.lifetimeShare;
+  // PgBouncer: server_lifetime 0 means that a connection is used once.
+  if (now - server.createdAt >= lifetime) return 'server_lifetime';
+  return surplus && isOver(server.activeAt, now, settings.server_idle_timeout) ? 'server_idle_timeout' : null;
+}
+
+/** An idle server must be asked before a client gets it. */
+export function needsCheck(server: Server, now: number, settings: EffectiveSettings): boolean {
+  return settings.server_check_query !== '' && isOver(server.activeAt, now, settings.server_check_delay);
+}
+
+/** A server that logs in. */
+export function loginServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
+  return isOver(server.createdAt, now, settings.server_connect_timeout) ? 'server_connect_timeout' : null;
+}
+
+/** A server that owes an answer to a question of ours (check, reset): as long as a login may take. */
+export function testedServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
+  return isOver(server.activeAt, now, settings.server_connect_timeout) ? 'server_check_timeout' : null;
+}
+
+/** A server whose cancel request is under way. */
+export function canceledServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
+  return isOver(server.activeAt, now, settings.cancel_wait_timeout) ? 'cancel_wait_timeout' : null;
+}
+
+/** A server that a client holds: how long its statement runs, its transaction is open, its transaction is idle. */
+export function heldServerRule(server: Server, now: number, settings: EffectiveSettings): HeldServerReason | null {
+  if (server.isRunning) {
+    if (isOver(server.queryStartedAt, now, settings.query_timeout)) return 'query_timeout';
+  } else if (server.txStatus !== TxStatus.Idle || server.replies.isBatchOpen) {
+    if (isOver(server.activeAt, now, settings.idle_transaction_timeout)) return 'idle_transaction_timeout';
+  }
+  const isOpen = server.txStatus !== TxStatus.Idle || server.isRunning;
+  return isOpen && server.xactStartedAt > 0 && isOver(server.xactStartedAt, now, settings.transaction_timeout)
+    ? 'transaction_timeout'
+    : null;
+}
+
+/** A client that holds no server and does not wait. */
+export function idleClientRule(client: PoolClient, now: number, settings: EffectiveSettings): boolean {
+  return client.server === null && isOver(client.activeAt, now, settings.client_idle_timeout);
+}
+
+/** Which pools are let go: nobody uses them and they hold nothing. */
+export function emptyPoolRule(usedAt: number, now: number, isAuto: boolean, settings: EffectiveSettings): boolean {
+  if (isOver(usedAt, now, settings.pool_idle_timeout)) return true;
+  return isAuto && isOver(usedAt, now, settings.autodb_idle_timeout);
+}
