@@ -1,12 +1,6 @@
 // The command line: which verbs there are and what they are told. Each verb's own file is loaded when it is used.
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-
-/** The version of this package. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { packageVersion } from '../util/version.ts';
 
 function portNumber(text: string): number {
   const port = Number(text);

@@ -58,3 +58,8 @@ function merge({ settings }: Config, database: DatabaseEntry | null, user: UserE
     pool_size: user?.pool_size ?? database?.pool_size ?? settings.default_pool_size,
   });
 }
+
+/** What tcp_keepidle, tcp_keepintvl and tcp_keepcnt say, as net takes it. */
+export function keepAliveOf(settings: Settings): { idleMs: number; intervalMs: number; count: number } {
+  return { idleMs: settings.tcp_keepidle, intervalMs: settings.tcp_keepintvl, count: settings.tcp_keepcnt };
+}

@@ -1,0 +1,19 @@
+// Which SHOW there is, each in a file of its own.
+
+import { showClients } from './show-clients.ts';
+import { showConfigTable } from './show-config.ts';
+import type { ShowContext } from './show-context.ts';
+import { showDatabases } from './show-databases.ts';
+import { showPools } from './show-pools.ts';
+import { showServers } from './show-servers.ts';
+import { showVersion } from './show-version.ts';
+
+/** By the name behind SHOW, lower case. */
+export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = new Map([
+  ['clients', showClients],
+  ['config', showConfigTable],
+  ['databases', showDatabases],
+  ['pools', showPools],
+  ['servers', showServers],
+  ['version', showVersion],
+]);

@@ -1,0 +1,263 @@
+// The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Server as Listener, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Console } from './admin/console.ts';
+import { Client, type ClientHost } from './client/client.ts';
+import { Clients } from './client/clients.ts';
+import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import type { Config, LoadResult } from './config/config.ts';
+import { keepAliveOf } from './config/effective.ts';
+import { Control } from './control.ts';
+import { Janitor } from './guard/janitor.ts';
+import { Health } from './http/health.ts';
+import { type HttpServer, startHttp } from './http/server.ts';
+import { openFileLimit } from './net/file-limit.ts';
+import { listen } from './net/listen.ts';
+import { Stream } from './net/stream.ts';
+import { createLog, type Logger } from './observe/log.ts';
+import { Metrics } from './observe/metrics.ts';
+import { Observer } from './observe/observer.ts';
+import type { Sources } from './observe/snapshot.ts';
+import { sendCancel } from './pool/cancel.ts';
+import { openServer } from './pool/open-server.ts';
+import type { PoolContext } from './pool/pool.ts';
+import { Pools } from './pool/pools.ts';
+import { poolerError } from './protocol/catalogue.ts';
+import { SteadyClock } from './util/clock.ts';
+import { packageVersion } from './util/version.ts';
+
+/** Files that are not clients: servers are counted apart. */
+const OTHER_FILES = 64;
+/** How long stop() lets last words reach clients. */
+const GOODBYE_MS = 1_000;
+
+export interface AppOptions {
+  /** Reads the configuration again, for reloads. */
+  readonly load?: () => LoadResult;
+  /** Default: what log_format and log_level say, on standard output. */
+  readonly log?: Logger;
+}
+
+export class App {
+  readonly log: Logger;
+  readonly control: Control;
+  readonly pools = new Pools();
+  readonly clients = new Clients();
+  readonly clock = new SteadyClock();
+  readonly observer: Observer;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  /** Resolved when the pooler has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  readonly #gatekeeper: ConfigGatekeeper;
+  readonly #poolContext: PoolContext;
+  readonly #host: ClientHost;
+  readonly #console: Console;
+  readonly #janitor: Janitor;
+  #maxClients: number;
+  #listeners: Listener[] = [];
+  #https: HttpServer[] = [];
+  #nextServerId = 1;
+  #stopping: Promise<void> | null = null;
+  #onStopped: () => void = () => {};
+
+  constructor(config: Config, options: AppOptions) {
+    this.log = options.log ?? createLog(config.settings);
+    this.observer = new Observer(this.log, () => this.config.settings);
+    this.stopped = new Promise((resolve) => {
+      this.#onStopped = resolve;
+    });
+    this.control = new Control({
+      pools: this.pools,
+      clients: this.clients,
+      log: this.log,
+      config,
+      load: options.load ?? null,
+      onConfig: () => {
+        this.#maxClients = this.#clientLimit();
+      },
+      onStop: () => void this.stop(),
+    });
+    this.#maxClients = this.#clientLimit();
+    this.#poolContext = this.#makePoolContext();
+    this.#console = new Console({ control: this.control, version: packageVersion(), snapshot: () => this.snapshot() });
+    this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
+    this.#host = this.#makeHost();
+    this.health = new Health(this.control, this.pools);
+    this.metrics = new Metrics({
+      observer: this.observer,
+      version: packageVersion(),
+      state: () => this.control.state,
+      snapshot: () => this.snapshot(),
+    });
+    this.#janitor = new Janitor({
+      pools: this.pools,
+      logins: this.clients.lists.login,
+      clock: this.clock,
+      clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
+      onTick: () => this.control.tick(),
+      onStall: (stalledMs) =>
+        this.log.warn({ stalledMs: Math.round(stalledMs) }, 'the process stood still; no timeout counts that time'),
+    });
+  }
+
+  get config(): Config {
+    return this.control.config;
+  }
+
+  /** Where clients connect. */
+  get port(): number {
+    return (this.#listeners[0]?.address() as AddressInfo | undefined)?.port ?? 0;
+  }
+
+  /** 0: there is none. */
+  get httpPort(): number {
+    return this.#https[0]?.port ?? 0;
+  }
+
+  snapshot(): Sources {
+    return { pools: this.pools, clients: this.clients, now: this.clock.now(), wallNow: Date.now() };
+  }
+
+  async start(): Promise<void> {
+    const { settings, warnings } = this.config;
+    for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
+    try {
+      await this.#listen();
+      await this.#listenHttp();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    if (settings.pidfile !== '') writeFileSync(settings.pidfile, `${process.pid}\n`);
+    this.#janitor.start();
+    this.health.isStarted = true;
+    const addresses = settings.listen_addr.map((address) => `${address}:${this.port}`);
+    this.log.info(
+      { version: packageVersion(), addresses, http: this.httpPort, maxClients: this.#maxClients },
+      'pgsluice is up',
+    );
+  }
+
+  /** Closes everything at once: clients are told, servers are said good-bye to. Safe to call again. */
+  stop(): Promise<void> {
+    // Behind a tick, because control asks for the same when it hears of it.
+    this.#stopping ??= Promise.resolve().then(() => this.#stop());
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.control.shutdown('immediate');
+    this.#janitor.stop();
+    const closed = this.#listeners.map((listener) => new Promise<void>((done) => listener.close(() => done())));
+    const goodbye = poolerError('pooler_shutdown');
+    for (const client of [...this.clients]) client.close('shutdown', goodbye);
+    for (const pool of [...this.pools]) pool.close('shutdown');
+    await Promise.all(this.#https.map((http) => http.close()));
+    await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);
+    if (this.health.isStarted && this.config.settings.pidfile !== '')
+      rmSync(this.config.settings.pidfile, { force: true });
+    this.log.info('pgsluice is down');
+    this.#onStopped();
+  }
+
+  async #listen(): Promise<void> {
+    const { listen_addr, listen_port, listen_backlog, so_reuseport } = this.config.settings;
+    for (const host of listen_addr) {
+      const options = { host, port: listen_port, backlog: listen_backlog, reusePort: so_reuseport };
+      this.#listeners.push(await listen(options, (socket) => this.#accept(socket)));
+    }
+  }
+
+  async #listenHttp(): Promise<void> {
+    const { http_listen_addr, http_listen_port, health_listen_addr, health_listen_port } = this.config.settings;
+    const parts = { health: this.health, metrics: this.metrics };
+    if (http_listen_port !== 0) this.#https.push(await startHttp(parts, http_listen_addr, http_listen_port));
+    if (health_listen_addr !== '') this.#https.push(await startHttp(parts, health_listen_addr, health_listen_port));
+  }
+
+  #accept(socket: Socket): void {
+    const { settings } = this.config;
+    this.clients.add(
+      (id, processId) =>
+        new Client(id, processId, this.#host, (handler) => {
+          const stream = new Stream(socket, handler);
+          if (settings.tcp_keepalive) stream.setKeepAlive(keepAliveOf(settings));
+          return stream;
+        }),
+    );
+  }
+
+  /** max_client_conn, held against the limit of open files. */
+  #clientLimit(): number {
+    const { settings, databases, users } = this.config;
+    const limit = openFileLimit();
+    if (limit === null) return settings.max_client_conn;
+    const servers = databases.size * Math.max(users.size, 1) * settings.default_pool_size;
+    const room = Math.max(limit - OTHER_FILES - Math.min(servers, Math.floor(limit / 4)), 1);
+    if (room >= settings.max_client_conn) return settings.max_client_conn;
+    this.log.warn(
+      { openFiles: limit, maxClientConn: settings.max_client_conn, maxClients: room },
+      'the limit of open files allows fewer clients than max_client_conn: raise it (ulimit -n) or lower max_client_conn',
+    );
+    return room;
+  }
+
+  #makePoolContext(): PoolContext {
+    return {
+      clock: this.clock,
+      events: this.observer,
+      openServer: (pool, dedicated) => openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated),
+      mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
+      cancel: (server, pool) => sendCancel(server, pool.target, pool.settings.cancel_wait_timeout, () => {}),
+      onCapacity: (pool) => this.pools.onCapacity(pool),
+    };
+  }
+
+  #makeHouse(): House {
+    const app = this;
+    return {
+      clients: app.clients,
+      pools: app.pools,
+      poolContext: app.#poolContext,
+      get config() {
+        return app.config;
+      },
+      get maxClients() {
+        return app.#maxClients;
+      },
+      get isOpen() {
+        return app.control.isOpen;
+      },
+      isDisabled: (database) => app.control.isDisabled(database),
+      isPaused: (database) => app.control.isPaused(database),
+      openConsole: (_client, role) => app.#console.open(role),
+    };
+  }
+
+  #makeHost(): ClientHost {
+    const app = this;
+    return {
+      clock: app.clock,
+      gatekeeper: app.#gatekeeper,
+      events: app.observer,
+      lists: app.clients.lists,
+      get settings() {
+        return app.config.settings;
+      },
+      enter: (client, startup, keys, password) => app.#gatekeeper.enter(client, startup, keys, password),
+      makeCancelKey: (length) => app.clients.makeCancelKey(length),
+      cancel: (by, processId, key) => app.clients.cancel(by, processId, key),
+      gone: (client) => app.clients.remove(client),
+    };
+  }
+}
+
+/** Builds and starts; rejects, with everything stopped, when something can't be had. */
+export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const app = new App(config, options);
+  await app.start();
+  return app;
+}

@@ -1,0 +1,245 @@
+// The verbs: whoever wants something of the pooler (the console, HTTP, signals) asks for it here and nowhere else.
+
+import type { Clients } from './client/clients.ts';
+import type { Config, LoadResult } from './config/config.ts';
+import { findDatabase } from './config/config.ts';
+import { effectiveSettings } from './config/effective.ts';
+import { formatProblems, type Problem } from './config/problems.ts';
+import { afterReload, planReload, type ReloadChange } from './config/reload-plan.ts';
+import type { Settings } from './config/settings-table.ts';
+import type { Logger } from './observe/log.ts';
+import type { Pool } from './pool/pool.ts';
+import type { Pools } from './pool/pools.ts';
+import { poolerError } from './protocol/catalogue.ts';
+
+export type ShutdownMode = Settings['shutdown_mode'];
+
+/** running, or how it goes down. */
+export type ControlState = 'running' | 'paused' | ShutdownMode;
+
+export interface ControlOptions {
+  readonly pools: Pools;
+  readonly clients: Clients;
+  readonly log: Logger;
+  /** The configuration in force. */
+  readonly config: Config;
+  /** Reads the file again; null where there is none (the demo). */
+  readonly load: (() => LoadResult) | null;
+  /** A new configuration is in force. */
+  readonly onConfig: (config: Config) => void;
+  /** Everything is over: close the doors and go. */
+  readonly onStop: () => void;
+}
+
+export type ReloadResult =
+  | { readonly ok: true; readonly changes: readonly ReloadChange[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+const SHUTDOWN_TICK_MS = 50;
+
+export class Control {
+  readonly #options: ControlOptions;
+  #config: Config;
+  #shutdown: ShutdownMode | null = null;
+  #shutdownTimer: NodeJS.Timeout | null = null;
+  #shutdownStartedAt = 0;
+  /** Everything is paused, or the databases named here are. */
+  #isPaused = false;
+  readonly #pausedDatabases = new Set<string>();
+  readonly #disabledDatabases = new Set<string>();
+  /** Resolved when nothing is held any more. */
+  #pauseWaiters: { readonly database: string | null; readonly done: () => void }[] = [];
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.#config = options.config;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get state(): ControlState {
+    return this.#shutdown ?? (this.#isPaused ? 'paused' : 'running');
+  }
+
+  /** New clients are let in. */
+  get isOpen(): boolean {
+    return this.#shutdown === null || this.#shutdown === 'wait_for_clients';
+  }
+
+  isPaused(database: string): boolean {
+    return this.#isPaused || this.#pausedDatabases.has(database);
+  }
+
+  isDisabled(database: string): boolean {
+    return this.#disabledDatabases.has(database);
+  }
+
+  /** No new transactions; resolves when no server is held any more. database null: all of them. PgBouncer: PAUSE. */
+  pause(database: string | null): Promise<void> {
+    if (database === null) this.#isPaused = true;
+    else this.#pausedDatabases.add(database);
+    this.#options.log.info({ database: database ?? '*' }, 'pause');
+    for (const pool of this.#poolsOf(database)) pool.pause();
+    return new Promise((done) => {
+      this.#pauseWaiters.push({ database, done });
+      this.tick();
+    });
+  }
+
+  /** PgBouncer: RESUME. */
+  resume(database: string | null): void {
+    if (database === null) {
+      this.#isPaused = false;
+      this.#pausedDatabases.clear();
+    } else this.#pausedDatabases.delete(database);
+    this.#options.log.info({ database: database ?? '*' }, 'resume');
+    for (const pool of this.#poolsOf(database)) if (!this.isPaused(pool.database)) pool.resume();
+  }
+
+  /** Every server is replaced when its client lets go. PgBouncer: RECONNECT. */
+  reconnect(database: string | null): void {
+    this.#options.log.info({ database: database ?? '*' }, 'reconnect');
+    for (const pool of this.#poolsOf(database)) pool.reconnect('reconnect');
+  }
+
+  /** Drops every client and server of the database; new ones wait until RESUME. PgBouncer: KILL. */
+  kill(database: string | null): void {
+    if (database === null) this.#isPaused = true;
+    else this.#pausedDatabases.add(database);
+    this.#options.log.warn({ database: database ?? '*' }, 'kill');
+    const error = poolerError('admin_forced_disconnect');
+    for (const client of [...this.#options.clients]) {
+      const isMeant = client.pool !== null && (database === null || client.pool.database === database);
+      if (isMeant) client.close('admin_forced_disconnect', error);
+    }
+    for (const pool of this.#poolsOf(database)) {
+      pool.pause();
+      for (const server of [...pool.allServers()]) server.close('admin_forced_disconnect');
+    }
+  }
+
+  /** False: there is no such client. PgBouncer: KILL_CLIENT. */
+  killClient(id: number): boolean {
+    const client = this.#options.clients.findById(id);
+    if (client === null || client.pool === null) return false;
+    client.close('admin_forced_disconnect', poolerError('admin_forced_disconnect'));
+    return true;
+  }
+
+  /** New clients of the database are refused. PgBouncer: DISABLE. */
+  disable(database: string): void {
+    this.#disabledDatabases.add(database);
+  }
+
+  /** PgBouncer: ENABLE. */
+  enable(database: string): void {
+    this.#disabledDatabases.delete(database);
+  }
+
+  /** Reads the file again: all of it takes hold, or nothing does. PgBouncer: RELOAD. */
+  reload(): ReloadResult {
+    const { load, log } = this.#options;
+    const result = load === null ? ({ ok: true, config: this.#config } as const) : load();
+    if (!result.ok) {
+      log.error({ problems: formatProblems(result.problems) }, 'reload: the file has problems, nothing was changed');
+      return result;
+    }
+    const changes = planReload(this.#config, result.config);
+    for (const warning of result.config.warnings) log.warn(formatProblems([warning]));
+    for (const { key, scope, from, to, reload } of changes)
+      log.info({ key, scope, from, to, reload }, 'reload: changed');
+    log.info({ changes: changes.length }, 'reload');
+    this.#config = afterReload(this.#config, result.config);
+    log.level = this.#config.settings.log_level;
+    this.#options.onConfig(this.#config);
+    const drained = new Set(changes.filter((change) => change.reload === 'drain').map((change) => change.scope));
+    for (const pool of [...this.#options.pools]) this.#reloadPool(pool, drained);
+    return { ok: true, changes };
+  }
+
+  #reloadPool(pool: Pool, drained: ReadonlySet<string>): void {
+    const target = findDatabase(this.#config, pool.database);
+    if (target === null) {
+      // The database is gone from the file: its clients may finish what they do.
+      const error = poolerError('no_such_database', pool.database);
+      for (const client of [...this.#options.clients])
+        if (client.pool === pool) client.leave('no_such_database', error);
+      pool.reconnect('settings_changed');
+      return;
+    }
+    const hasMoved = target.auto !== pool.target.auto;
+    pool.settings = effectiveSettings(this.#config, pool.database, pool.user);
+    pool.target = target;
+    const entry = target.auto ? '*' : pool.database;
+    if (hasMoved || drained.has(`database:${entry}`) || drained.has('global')) pool.reconnect('settings_changed');
+  }
+
+  /** The janitor's moment: is a pause complete? */
+  tick(): void {
+    if (this.#pauseWaiters.length === 0) return;
+    const waiters = this.#pauseWaiters;
+    this.#pauseWaiters = [];
+    for (const waiter of waiters) {
+      const isDone = [...this.#poolsOf(waiter.database)].every((pool) => pool.state !== 'pausing');
+      if (isDone) waiter.done();
+      else this.#pauseWaiters.push(waiter);
+    }
+  }
+
+  /**
+   * Goes down. wait_for_clients goes on serving, new clients too, until none is left (or the time is over);
+   * wait_for_servers lets transactions end; immediate waits for nothing. A stricter mode may follow a gentler one.
+   */
+  shutdown(mode: ShutdownMode): void {
+    if (this.#shutdown === 'immediate' || this.#shutdown === mode) return;
+    if (this.#shutdown === 'wait_for_servers' && mode === 'wait_for_clients') return;
+    if (this.#shutdown === null) this.#shutdownStartedAt = performance.now();
+    this.#shutdown = mode;
+    this.#options.log.info({ mode, clients: this.#options.clients.size }, 'shutdown');
+    if (this.#shutdownTimer !== null) clearInterval(this.#shutdownTimer);
+    if (mode === 'immediate') {
+      this.#finish();
+      return;
+    }
+    if (mode === 'wait_for_servers') this.#dismissClients();
+    let idleSince = performance.now();
+    this.#shutdownTimer = setInterval(() => {
+      const now = performance.now();
+      if (this.#options.clients.size > 0) idleSince = now;
+      if (this.#mayFinish(mode, now - this.#shutdownStartedAt, now - idleSince)) this.#finish();
+    }, SHUTDOWN_TICK_MS);
+  }
+
+  #mayFinish(mode: ShutdownMode, sinceMs: number, idleMs: number): boolean {
+    const { shutdown_idle, shutdown_min_wait, shutdown_timeout } = this.#config.settings;
+    const count = this.#options.clients.size;
+    if (shutdown_timeout > 0 && sinceMs >= shutdown_timeout) {
+      if (count > 0) this.#options.log.warn({ clients: count }, 'shutdown_timeout is over with clients connected');
+      return true;
+    }
+    if (mode === 'wait_for_servers') return count === 0;
+    return count === 0 && idleMs >= shutdown_idle && sinceMs >= shutdown_min_wait;
+  }
+
+  /** The next stricter way to go down. For a signal that comes again. */
+  escalate(): void {
+    this.shutdown('immediate');
+  }
+
+  #dismissClients(): void {
+    const error = poolerError('pooler_shutdown');
+    for (const client of [...this.#options.clients]) client.leave('shutdown', error);
+  }
+
+  #finish(): void {
+    if (this.#shutdownTimer !== null) clearInterval(this.#shutdownTimer);
+    this.#shutdownTimer = null;
+    this.#options.onStop();
+  }
+
+  *#poolsOf(database: string | null): Iterable<Pool> {
+    for (const pool of [...this.#options.pools]) if (database === null || pool.database === database) yield pool;
+  }
+}

@@ -1,0 +1,50 @@
+// What the probes are told. Liveness is the process's own matter; readiness is whether a client would be served.
+
+import type { Control } from '../control.ts';
+import type { Pools } from '../pool/pools.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What the process does: running, paused, or how it goes down. */
+  readonly state: string;
+  /** Why it is not ready. */
+  readonly reasons: readonly string[];
+}
+
+export class Health {
+  /** Set once everything listens. */
+  isStarted = false;
+  readonly #control: Control;
+  readonly #pools: Pools;
+
+  constructor(control: Control, pools: Pools) {
+    this.#control = control;
+    this.#pools = pools;
+  }
+
+  /** Never false: who can answer is alive, and a Postgres that is away is no reason to kill the pooler. */
+  live(): { readonly alive: true; readonly state: string } {
+    return { alive: true, state: this.#control.state };
+  }
+
+  started(): { readonly started: boolean } {
+    return { started: this.isStarted };
+  }
+
+  /**
+   * Not while it is paused, lets nobody in, or Postgres is away for a pool that has no server left. Going down with
+   * wait_for_clients it stays ready: the application still needs it.
+   */
+  ready(): Readiness {
+    const { state, isOpen } = this.#control;
+    const reasons: string[] = [];
+    if (!this.isStarted) reasons.push('starting');
+    if (!isOpen) reasons.push('shutting down');
+    if (state === 'paused') reasons.push('paused');
+    for (const pool of this.#pools) {
+      const isAway = pool.lastLoginError !== null && pool.serverCount === pool.servers.login.length;
+      if (isAway) reasons.push(`database "${pool.database}": ${pool.lastLoginError?.message}`);
+    }
+    return { ready: reasons.length === 0, state, reasons };
+  }
+}

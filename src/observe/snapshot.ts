@@ -1,0 +1,183 @@
+// One frozen picture of everything at one moment: the console, the metrics and the dashboard read it and nothing else.
+
+import type { Client } from '../client/client.ts';
+import type { Clients } from '../client/clients.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Pools } from '../pool/pools.ts';
+import type { Server } from '../server/server.ts';
+
+/** States as SHOW CLIENTS names them; `idle` is a logged-in client without a server. */
+export type ClientRowState = 'login' | 'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req';
+/** States as SHOW SERVERS names them; `new` logs in. */
+export type ServerRowState = 'new' | 'idle' | 'active' | 'used' | 'tested' | 'being_canceled' | 'active_cancel';
+
+interface SocketFacts {
+  readonly id: number;
+  readonly user: string;
+  readonly database: string;
+  readonly replication: 'none' | 'logical' | 'physical';
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Wall clock, ms since the epoch. */
+  readonly connectTime: number;
+  readonly requestTime: number;
+  readonly closeNeeded: boolean;
+  readonly applicationName: string;
+  /** The number of the server or client at the other end of the link; null: none. */
+  readonly link: number | null;
+  readonly linkedPid: number;
+}
+
+export interface ClientRow extends SocketFacts {
+  readonly state: ClientRowState;
+  readonly waitMs: number;
+  readonly isConsole: boolean;
+}
+
+export interface ServerRow extends SocketFacts {
+  readonly state: ServerRowState;
+  readonly backendPid: number;
+}
+
+export interface PoolRow {
+  readonly database: string;
+  readonly user: string;
+  readonly state: Pool['state'];
+  readonly poolMode: string;
+  readonly poolSize: number;
+  readonly clients: Readonly<
+    Record<'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req', number>
+  >;
+  readonly servers: Readonly<
+    Record<'active' | 'active_cancel' | 'being_canceled' | 'idle' | 'used' | 'tested' | 'login', number>
+  >;
+  /** How long the first client in the queue has waited. */
+  readonly maxWaitMs: number;
+  readonly lastLoginError: string | null;
+  readonly stats: Pool['stats'];
+}
+
+export interface Sources {
+  readonly pools: Pools;
+  readonly clients: Clients;
+  /** Stamp of the clock, and the wall clock at the same moment. */
+  readonly now: number;
+  readonly wallNow: number;
+}
+
+export function poolRows({ pools, now }: Sources): readonly PoolRow[] {
+  return [...pools].map((pool) => poolRow(pool, now));
+}
+
+function poolRow(pool: Pool, now: number): PoolRow {
+  const { clients, servers, settings } = pool;
+  const canceled = [...servers.active].filter((server) => server.cancelsInFlight > 0).length;
+  const linked = servers.active.length;
+  return Object.freeze({
+    database: pool.database,
+    user: pool.user,
+    state: pool.state,
+    poolMode: settings.pool_mode,
+    poolSize: settings.pool_size,
+    clients: {
+      active: linked,
+      idle: clients.active.length - linked,
+      waiting: clients.waiting.length,
+      active_cancel_req: clients.active_cancel.length,
+      waiting_cancel_req: clients.waiting_cancel.length,
+    },
+    servers: {
+      active: linked - canceled,
+      active_cancel: canceled,
+      being_canceled: servers.being_canceled.length,
+      idle: servers.idle.length,
+      used: servers.used.length,
+      tested: servers.tested.length,
+      login: servers.login.length,
+    },
+    maxWaitMs: pool.maxWaitMs(now),
+    lastLoginError: pool.lastLoginError?.message ?? null,
+    stats: pool.stats,
+  });
+}
+
+export function clientRows(sources: Sources): readonly ClientRow[] {
+  return [...sources.clients].map((client) => clientRow(client, sources));
+}
+
+function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
+  const { startup, stream, server } = client;
+  return Object.freeze({
+    id: client.id,
+    user: startup?.user ?? '',
+    database: startup?.database ?? '',
+    replication: startup?.replication ?? 'none',
+    state: clientState(client),
+    address: stream.remoteAddress,
+    port: stream.remotePort,
+    localAddress: stream.localAddress,
+    localPort: stream.localPort,
+    connectTime: client.connectTime,
+    requestTime: wallNow - (now - client.activeAt),
+    waitMs: client.state === 'waiting' ? now - client.waitingSince : 0,
+    closeNeeded: client.isLeaving,
+    applicationName: client.applicationName,
+    link: server?.id ?? null,
+    linkedPid: server?.backendPid ?? 0,
+    isConsole: client.isConsole,
+  });
+}
+
+function clientState(client: Client): ClientRowState {
+  switch (client.state) {
+    case 'active':
+      return client.server === null ? 'idle' : 'active';
+    case 'waiting_cancel':
+      return 'waiting_cancel_req';
+    case 'active_cancel':
+      return 'active_cancel_req';
+    case 'waiting':
+      return 'waiting';
+    default:
+      return 'login';
+  }
+}
+
+export function serverRows(sources: Sources): readonly ServerRow[] {
+  const holders = new Map<Server, Client>();
+  for (const client of sources.clients) if (client.server !== null) holders.set(client.server, client);
+  const rows: ServerRow[] = [];
+  for (const pool of sources.pools) {
+    for (const server of pool.allServers()) rows.push(serverRow(pool, server, holders.get(server) ?? null, sources));
+  }
+  return rows;
+}
+
+function serverRow(pool: Pool, server: Server, holder: Client | null, { now, wallNow }: Sources): ServerRow {
+  const { stream } = server;
+  return Object.freeze({
+    id: server.id,
+    user: pool.user,
+    database: pool.database,
+    replication: holder?.startup?.replication ?? 'none',
+    state: serverState(server),
+    address: stream.remoteAddress,
+    port: stream.remotePort,
+    localAddress: stream.localAddress,
+    localPort: stream.localPort,
+    connectTime: wallNow - (now - server.createdAt),
+    requestTime: wallNow - (now - (server.requestedAt || server.createdAt)),
+    closeNeeded: server.closeReason !== null,
+    applicationName: server.parameters.entries.get('application_name') ?? '',
+    link: holder?.id ?? null,
+    linkedPid: holder?.processId ?? 0,
+    backendPid: server.backendPid,
+  });
+}
+
+function serverState(server: Server): ServerRowState {
+  if (server.state === 'login' || server.state === 'closed') return 'new';
+  return server.state === 'active' && server.cancelsInFlight > 0 ? 'active_cancel' : server.state;
+}
