@@ -13,6 +13,7 @@ import { Control } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
 import { Health } from './http/health.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
+import { type Dial, dial } from './net/dial.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
@@ -22,9 +23,10 @@ import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
 import { sendCancel } from './pool/cancel.ts';
 import { openServer } from './pool/open-server.ts';
-import type { PoolContext } from './pool/pool.ts';
+import type { Pool, PoolContext } from './pool/pool.ts';
 import { Pools } from './pool/pools.ts';
 import { poolerError } from './protocol/catalogue.ts';
+import type { Server } from './server/server.ts';
 import { SteadyClock } from './util/clock.ts';
 import { packageVersion } from './util/version.ts';
 
@@ -34,6 +36,8 @@ const OTHER_FILES = 64;
 const GOODBYE_MS = 1_000;
 
 export interface AppOptions {
+  /** Default: over the network. */
+  readonly dial?: Dial;
   /** Reads the configuration again, for reloads. */
   readonly load?: () => LoadResult;
   /** Default: what log_format and log_level say, on standard output. */
@@ -44,13 +48,14 @@ export class App {
   readonly log: Logger;
   readonly control: Control;
   readonly pools = new Pools();
-  readonly clients = new Clients();
+  readonly clients: Clients;
   readonly clock = new SteadyClock();
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
+  readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
   readonly #poolContext: PoolContext;
   readonly #host: ClientHost;
@@ -65,6 +70,8 @@ export class App {
 
   constructor(config: Config, options: AppOptions) {
     this.log = options.log ?? createLog(config.settings);
+    this.#dial = options.dial ?? dial;
+    this.clients = new Clients((server, pool, done) => this.#cancel(server, pool, done));
     this.observer = new Observer(this.log, () => this.config.settings);
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -167,7 +174,7 @@ export class App {
     const { listen_addr, listen_port, listen_backlog, so_reuseport } = this.config.settings;
     for (const host of listen_addr) {
       const options = { host, port: listen_port, backlog: listen_backlog, reusePort: so_reuseport };
-      this.#listeners.push(await listen(options, (socket) => this.#accept(socket)));
+      this.#listeners.push(await listen(options, (socket) => this.accept(socket)));
     }
   }
 
@@ -178,7 +185,8 @@ export class App {
     if (health_listen_addr !== '') this.#https.push(await startHttp(parts, health_listen_addr, health_listen_port));
   }
 
-  #accept(socket: Socket): void {
+  /** A connection came in. */
+  accept(socket: Socket): void {
     const { settings } = this.config;
     this.clients.add(
       (id, processId) =>
@@ -205,13 +213,18 @@ export class App {
     return room;
   }
 
+  #cancel(server: Server, pool: Pool, done: () => void): void {
+    sendCancel(server, pool.target, this.#dial, pool.settings.cancel_wait_timeout, done);
+  }
+
   #makePoolContext(): PoolContext {
     return {
       clock: this.clock,
       events: this.observer,
-      openServer: (pool, dedicated) => openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated),
+      openServer: (pool, dedicated) =>
+        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, this.#dial),
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
-      cancel: (server, pool) => sendCancel(server, pool.target, pool.settings.cancel_wait_timeout, () => {}),
+      cancel: (server, pool) => this.#cancel(server, pool, () => {}),
       onCapacity: (pool) => this.pools.onCapacity(pool),
     };
   }

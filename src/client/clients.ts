@@ -1,8 +1,6 @@
 // All clients: who is connected, who logs in, and who is meant by a cancel request.
 
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import type { Address } from '../net/dial.ts';
-import { sendCancel } from '../pool/cancel.ts';
 import type { Pool } from '../pool/pool.ts';
 import { poolerError } from '../protocol/catalogue.ts';
 import type { Server } from '../server/server.ts';
@@ -18,12 +16,20 @@ interface WaitingCancel {
   readonly linkedAt: number;
 }
 
+/** Carries a cancel request to Postgres; done when its connection is over. */
+export type CarryCancel = (server: Server, pool: Pool, done: () => void) => void;
+
 export class Clients implements Iterable<Client> {
   readonly lists: PoollessLists = { login: new List(), active: new List() };
+  readonly #carry: CarryCancel;
   readonly #byProcessId = new Map<number, Client>();
   readonly #waitingCancels = new Map<Pool, WaitingCancel[]>();
   #nextProcessId = randomInt(1, 0x3fffffff);
   #nextId = 1;
+
+  constructor(carry: CarryCancel) {
+    this.#carry = carry;
+  }
 
   [Symbol.iterator](): Iterator<Client> {
     return this.#byProcessId.values();
@@ -110,8 +116,7 @@ export class Clients implements Iterable<Client> {
 
   #send(by: Client, pool: Pool, server: Server): void {
     moveClient(by, 'active_cancel', this.lists);
-    const address: Address = pool.target;
-    sendCancel(server, address, pool.settings.cancel_wait_timeout, () => {
+    this.#carry(server, pool, () => {
       by.close('cancel_done', null);
       this.#sendNext(pool);
     });

@@ -14,6 +14,9 @@ export function socketPath(directory: string, port: number): string {
   return join(directory, `.s.PGSQL.${port}`);
 }
 
+/** How a connection is opened: dial(), unless a test puts something else in its place. */
+export type Dial = (address: Address) => Socket;
+
 /** The socket is returned while it still connects; errors and the connect event come through its events. */
 export function dial(address: Address): Socket {
   if (address.host.startsWith('/')) return connect({ path: socketPath(address.host, address.port) });

@@ -3,12 +3,12 @@
 // Postgres closes that connection after it has sent the signal, so a server whose cancel requests are all closed can't
 // be hit any more: until then server.cancelsInFlight keeps it from other clients. PgBouncer: being_canceled.
 
-import { type Address, dial } from '../net/dial.ts';
+import type { Address, Dial } from '../net/dial.ts';
 import { cancelRequest } from '../protocol/writer.ts';
 import type { Server } from '../server/server.ts';
 
 /** done is called once, when the connection is over or timeoutMs (0: no limit) have passed; the server knows by then. */
-export function sendCancel(server: Server, address: Address, timeoutMs: number, done: () => void): void {
+export function sendCancel(server: Server, address: Address, dial: Dial, timeoutMs: number, done: () => void): void {
   server.cancelsInFlight += 1;
   const socket = dial(address);
   let isOver = false;

@@ -4,7 +4,7 @@ import { parseSecret } from '../auth/secret.ts';
 import type { ServerAuthOptions } from '../auth/server-auth.ts';
 import { type Config, secretFor } from '../config/config.ts';
 import { keepAliveOf } from '../config/effective.ts';
-import { dial } from '../net/dial.ts';
+import type { Dial } from '../net/dial.ts';
 import { Stream } from '../net/stream.ts';
 import { ServerLogin } from '../server/login.ts';
 import { Server } from '../server/server.ts';
@@ -18,6 +18,7 @@ export function openServer(
   config: Config,
   clock: Clock,
   dedicated: ReadonlyMap<string, string> | null,
+  dial: Dial,
 ): Server {
   const { target, settings } = pool;
   const login = new ServerLogin({
