@@ -39,6 +39,7 @@ export default defineConfig({
       suite('script'),
       suite('integration', { postgres: true, testTimeout: 30_000, order: 1 }),
       suite('drivers', { postgres: true, testTimeout: 60_000, order: 1 }),
+      suite('transparency', { postgres: true, testTimeout: 60_000, order: 1 }),
       suite('regress', { postgres: true, testTimeout: 30_000, order: 1 }),
       suite('packaging', { testTimeout: 120_000, order: 2 }),
     ],

@@ -5,7 +5,7 @@ import { type ClientAuth, type ClientAuthMethod, createClientAuth } from '../aut
 import { type ClientAuthStep, isClientProtocolViolation } from '../auth/client-auth-step.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
-import { NEWEST_MINOR, parseOptions, type StartupPacket } from '../protocol/startup.ts';
+import { NEWEST_MINOR, PROTOCOL_3_0, parseOptions, type StartupPacket } from '../protocol/startup.ts';
 import { authentication, negotiateProtocolVersion } from '../protocol/writer.ts';
 import { ParameterSet } from '../session/parameters.ts';
 
@@ -110,7 +110,7 @@ export class ClientLogin {
     if (startup.user === '') return fail(poolerError('no_user'), 'no user');
     this.#startup = startup;
     if (packet.minor > NEWEST_MINOR || packet.options.length > 0) {
-      this.#negotiation = negotiateProtocolVersion(NEWEST_MINOR, packet.options);
+      this.#negotiation = negotiateProtocolVersion(PROTOCOL_3_0 + startup.minor, packet.options);
     }
     const admission = this.#gatekeeper.admit(startup);
     if (!admission.ok) return fail(admission.error, admission.error.message);

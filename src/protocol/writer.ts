@@ -79,11 +79,14 @@ export function dataRow(values: readonly (string | null)[]): Buffer {
   return message(Backend.DataRow, Buffer.concat([int16(values.length), ...fields]));
 }
 
-/** Postgres answers a client whose minor version or options it does not know (NegotiateProtocolVersion). */
-export function negotiateProtocolVersion(newestMinor: number, unknownOptions: readonly string[]): Buffer {
+/**
+ * The answer to a client whose minor version or options are not known. version: the one in force from here on. Postgres:
+ * SendNegotiateProtocolVersion writes the whole version, whatever the documentation said before 18.
+ */
+export function negotiateProtocolVersion(version: number, unknownOptions: readonly string[]): Buffer {
   return message(
     Backend.NegotiateProtocolVersion,
-    Buffer.concat([int32(newestMinor), int32(unknownOptions.length), ...unknownOptions.map(cstring)]),
+    Buffer.concat([int32(version), int32(unknownOptions.length), ...unknownOptions.map(cstring)]),
   );
 }
 

@@ -42,12 +42,18 @@ export async function queryOn<Row extends pg.QueryResultRow = pg.QueryResultRow>
   }
 }
 
-/** A fresh, empty database on the shared server (or on `server`). Names never collide between files, workers and runs. */
-export async function createDatabase(server: PostgresAddress = sharedPostgres()): Promise<TestDatabase> {
+/**
+ * A fresh, empty database on the shared server (or on `server`), or a copy of `template`, which nobody may be connected to.
+ * Names never collide between files, workers and runs.
+ */
+export async function createDatabase(
+  server: PostgresAddress = sharedPostgres(),
+  template = 'template1',
+): Promise<TestDatabase> {
   const { host, port, user, password } = server;
   const database = `t_${process.pid}_${Date.now().toString(36)}_${++created}`;
   const admin = { host, port, user, password, database: 'postgres' };
-  await queryOn(admin, `CREATE DATABASE ${database}`);
+  await queryOn(admin, `CREATE DATABASE ${database} TEMPLATE ${template}`);
   return {
     ...server,
     database,

@@ -99,7 +99,9 @@ export function bind(options: BindOptions = {}): Buffer {
     return [int32(bytes.length), bytes];
   });
   const head = [cstring(portal), cstring(statement), int16(formats.length), ...formats.map(int16)];
-  return message('B', ...head, int16(values.length), ...data, int16(resultFormats.length), ...resultFormats.map(int16));
+  // One buffer, not one argument each: there may be 65,535 values.
+  const fields = Buffer.concat(data);
+  return message('B', ...head, int16(values.length), fields, int16(resultFormats.length), ...resultFormats.map(int16));
 }
 
 /** `S` for a statement, `P` for a portal. */
