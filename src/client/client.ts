@@ -12,7 +12,7 @@ import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts
 import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/error-fields.ts';
 import { FrameReader, holdTable } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
-import { backendKeyData, parameterStatus, readyForQuery } from '../protocol/writer.ts';
+import { backendKeyData, parameterStatus, readyForQuery, terminate } from '../protocol/writer.ts';
 import type { HeldServerReason, Server, ServerCloseReason, ServerHolder } from '../server/server.ts';
 import { difference, ParameterSet } from '../session/parameters.ts';
 import type { Clock } from '../util/clock.ts';
@@ -33,7 +33,11 @@ const MAX_REPORTS = 1_000;
 /** Protocol 3.0 has 4 bytes, 3.2 up to 256. Postgres: MyCancelKeyLength is 32 there. */
 const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
 
+/** What was written together with a batch, in one go or several, has arrived when it has been quiet for so long. */
+const IN_FLIGHT_MS = 100;
+
 const READY_IDLE = readyForQuery(TxStatus.Idle);
+const GOOD_BYE = terminate();
 
 /** Where a client goes after its login. */
 export type Entry =
@@ -176,6 +180,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   }
 
   onEnd(error: Error | null): void {
+    // Who said good-bye behind a statement that still waits for a server wants it done, as in Postgres.
+    if (error === null && this.#console === null && this.#reader.endsUnreadWith(GOOD_BYE)) return;
     this.close(error === null ? 'eof' : 'socket_error', null, error?.message);
   }
 
@@ -274,6 +280,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       // A message that was cut when its transaction ended (late CopyData) is whole now.
       if (server.isReusable) this.#maybeRelease(server);
     }
+    // It is gone, and what it left was no good-bye after all.
+    if (this.stream.isOver && reader.unreadBytes === 0) this.close('eof', null);
     this.#adjustReading();
   }
 
@@ -395,14 +403,13 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       return;
     }
     if (this.#stage !== 'welcome') this.#stage = 'preparing';
+    const wanted = this.parameters;
     server.ask(sql, (error) => {
-      if (error === null) {
-        server.parameters = this.parameters;
-        this.#prepared(server);
-        return;
-      }
-      server.closeReason = 'question_failed';
-      this.close('session_not_prepared', asFatal(error), error.message);
+      if (error === null) server.parameters = wanted;
+      // The client left meanwhile; the server is its pool's.
+      if (this.server !== server) return;
+      if (error === null) this.#prepared(server);
+      else this.close('session_not_prepared', asFatal(error), error.message);
     });
   }
 
@@ -485,7 +492,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       this.close(reason, asFatal(error));
       return;
     }
-    const refusal = refuseAll(this.#reader, errorResponse(error), this.stream.isReadingPaused);
+    const mayFollow = this.stream.isReadingPaused || this.#host.clock.now() - this.activeAt < IN_FLIGHT_MS;
+    const refusal = refuseAll(this.#reader, errorResponse(error), mayFollow);
     if (this.#reader.error !== null) this.violation(this.#reader.error);
     else if (refusal.terminated) this.close('client_terminated', null);
     else if (refusal.isFatal) this.close(reason, { ...asFatal(error), hint: PIPELINE_HINT });
@@ -547,6 +555,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (server === null) return;
     this.server = null;
     server.holder = null;
+    // What stood before the message that ends it, in the same chunk, is in the batch and its reply is expected.
+    server.stream.flush();
     if (isMidMessage) server.close('client_disconnect_in_query');
     // Who says good-bye behind a statement wants it done, as in Postgres; who vanishes waits for nothing any more.
     else this.pool!.release(server, reason === 'client_terminated');

@@ -115,7 +115,7 @@ export class Clients implements Iterable<Client> {
   }
 
   #send(by: Client, pool: Pool, server: Server): void {
-    moveClient(by, 'active_cancel', this.lists);
+    if (by.state !== 'closed') moveClient(by, 'active_cancel', this.lists);
     this.#carry(server, pool, () => {
       by.close('cancel_done', null);
       this.#sendNext(pool);
@@ -125,8 +125,8 @@ export class Clients implements Iterable<Client> {
   #sendNext(pool: Pool): void {
     const queue = this.#waitingCancels.get(pool);
     for (let next = queue?.shift(); next !== undefined; next = queue?.shift()) {
+      // Who asked may have hung up: Postgres would not have known, and the statement is to end all the same.
       const { by, target, server, linkedAt } = next;
-      if (by.state !== 'waiting_cancel') continue;
       // Handed on, released or answered meanwhile: then nothing is canceled.
       if (target.server === server && target.linkedAt === linkedAt && target.isStatementRunning) {
         this.#send(by, pool, server);

@@ -1,7 +1,7 @@
 // A client of the console: whole messages to the session, one after the other, and its replies back.
 
 import type { Stream } from '../net/stream.ts';
-import type { FrameReader } from '../protocol/frame-reader.ts';
+import { type FrameReader, holdEverything } from '../protocol/frame-reader.ts';
 import { Frontend } from '../protocol/message-types.ts';
 
 /** The other end of a client that asked for the console's database. */
@@ -14,6 +14,8 @@ export interface ConsoleSession {
   close(): void;
 }
 
+/** The longest command. */
+const CONSOLE_TABLE = holdEverything(65_536);
 /** Unread messages of a client whose command is still running: then it is read no further. */
 const MAX_UNREAD_BYTES = 65_536;
 
@@ -35,6 +37,7 @@ export class ConsoleLink {
     this.session = session;
     this.#owner = owner;
     this.#reader = reader;
+    reader.setHold(CONSOLE_TABLE);
   }
 
   close(): void {

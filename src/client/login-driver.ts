@@ -4,13 +4,13 @@
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream } from '../net/stream.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
-import { type FrameReader, holdEverything } from '../protocol/frame-reader.ts';
+import { type FrameReader, holdTable } from '../protocol/frame-reader.ts';
 import { Frontend, typeName } from '../protocol/message-types.ts';
 import { StartupReader } from '../protocol/startup.ts';
 import { ClientLogin, type ClientLoginStep, type ClientStartup, type Gatekeeper } from './login.ts';
 
-/** Postgres: PG_MAX_AUTH_TOKEN_LENGTH. Also the longest message that the console reads. */
-export const LOGIN_TABLE = holdEverything(65_536);
+/** Postgres: PG_MAX_AUTH_TOKEN_LENGTH. Anything but an answer to our question is refused at its first byte. */
+export const LOGIN_TABLE = holdTable([Frontend.Password], 65_536);
 /** What may wait unread while a key is derived: a message of the login and a bit. */
 const MAX_UNREAD_BYTES = 70_000;
 

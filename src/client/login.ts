@@ -157,35 +157,41 @@ function violation(message: string, detail = message): ClientLoginStep {
   return fail(poolerError('protocol_violation', message), detail);
 }
 
+/** Startup parameters that are not settings of the session. */
+const NOT_SET = new Set(['user', 'database', 'replication', 'options']);
+
 /** User, database and replication apart from what the session wants set. */
 function sortParameters(
   parameters: ReadonlyMap<string, string>,
   gatekeeper: Gatekeeper,
 ): Omit<ClientStartup, 'minor'> | { readonly problem: string } {
-  const wanted = new Map<string, string>();
-  for (const [name, value] of parameters) {
-    if (name === 'user' || name === 'database' || name === 'replication') continue;
-    if (gatekeeper.ignoresParameter(name)) continue;
-    if (name !== 'options') {
-      wanted.set(name, value);
-      continue;
-    }
-    const options = parseOptions(value);
+  const wanted: [string, string][] = [];
+  // Postgres: process_startup_options. The switches come first, so that a parameter by itself wins over them.
+  const switches = parameters.get('options');
+  if (switches !== undefined && !gatekeeper.ignoresParameter('options')) {
+    const options = parseOptions(switches);
     if (!options.ok) return options;
-    for (const [key, text] of options.parameters) if (!gatekeeper.ignoresParameter(key)) wanted.set(key, text);
+    wanted.push(...options.parameters);
   }
+  for (const [name, value] of parameters) if (!NOT_SET.has(name)) wanted.push([name, value]);
   const user = parameters.get('user') ?? '';
   const replication = readReplication(parameters.get('replication'));
   if (replication === undefined) return { problem: 'invalid value for parameter "replication"' };
-  return { user, database: parameters.get('database') || user, parameters: ParameterSet.of(wanted), replication };
+  return {
+    user,
+    database: parameters.get('database') || user,
+    parameters: ParameterSet.of(wanted.filter(([name]) => !gatekeeper.ignoresParameter(name))),
+    replication,
+  };
 }
+
+/** Postgres: parse_bool takes any beginning of a word that is clear. */
+const BOOLEAN = { yes: /^(t(r(ue?)?)?|y(es?)?|on|1)$/i, no: /^(f(a(l(se?)?)?)?|no?|off?|0)$/i };
 
 /** Postgres: ProcessStartupPacket: `database` is a logical walsender, a true boolean a physical one. */
 function readReplication(value: string | undefined): 'physical' | 'logical' | null | undefined {
   if (value === undefined) return null;
-  const text = value.toLowerCase();
-  if (text === 'database') return 'logical';
-  if (['on', 'true', 'yes', '1', 't', 'y'].includes(text)) return 'physical';
-  if (['off', 'false', 'no', '0', 'f', 'n'].includes(text)) return null;
-  return undefined;
+  if (value === 'database') return 'logical';
+  if (BOOLEAN.yes.test(value)) return 'physical';
+  return BOOLEAN.no.test(value) ? null : undefined;
 }

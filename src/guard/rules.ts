@@ -27,7 +27,8 @@ export function idleServerRule(
 
 /** An idle server must be asked before a client gets it. */
 export function needsCheck(server: Server, now: number, settings: EffectiveSettings): boolean {
-  return settings.server_check_query !== '' && isOver(server.activeAt, now, settings.server_check_delay);
+  // PgBouncer: server_check_delay 0 means each time.
+  return settings.server_check_query !== '' && now - server.activeAt >= settings.server_check_delay;
 }
 
 /** A server that logs in. */
@@ -48,7 +49,9 @@ export function canceledServerRule(server: Server, now: number, settings: Effect
 /** A server that a client holds: how long its statement runs, its transaction is open, its transaction is idle. */
 export function heldServerRule(server: Server, now: number, settings: EffectiveSettings): HeldServerReason | null {
   if (server.isRunning) {
-    if (isOver(server.queryStartedAt, now, settings.query_timeout)) return 'query_timeout';
+    // No stamp: a statement of ours runs for its holder.
+    const isTheirs = server.queryStartedAt > 0;
+    if (isTheirs && isOver(server.queryStartedAt, now, settings.query_timeout)) return 'query_timeout';
   } else if (server.txStatus !== TxStatus.Idle || server.replies.isBatchOpen) {
     if (isOver(server.activeAt, now, settings.idle_transaction_timeout)) return 'idle_transaction_timeout';
   }

@@ -4,6 +4,7 @@
 // the rest into a writev. Ownership: a buffer that was written must not be changed afterwards.
 
 import type { Socket } from 'node:net';
+import { SYSTEM_KEEPIDLE_MS } from './keepalive-default.ts';
 
 /** What a stream tells its owner. */
 export interface StreamHandler {
@@ -163,9 +164,9 @@ export class Stream {
 
   /** PgBouncer: tcp_keepalive, tcp_keepidle, tcp_keepintvl, tcp_keepcnt. */
   setKeepAlive(keepAlive: KeepAlive): void {
-    // Node before 24.19 ignores the last two arguments.
+    // Node before 24.19 ignores the last two arguments. libuv: uv_tcp_keepalive refuses an idle time of 0, and with it the rest.
     const { idleMs, intervalMs, count } = keepAlive;
-    this.#socket.setKeepAlive(true, idleMs, intervalMs || undefined, count || undefined);
+    this.#socket.setKeepAlive(true, idleMs || SYSTEM_KEEPIDLE_MS, intervalMs || undefined, count || undefined);
   }
 
   /** Sends the last bytes, closes, and cuts the connection when the peer does not take them in time. */

@@ -17,12 +17,12 @@ export function retryDelayMs(failures: number, ceilingMs: number, random: number
 
 /**
  * SQLSTATEs of a login that will work later without anybody changing anything: 57P03 cannot connect now (starting up),
- * 57P01 and 57P02 shutting down or crashed, 53300 too many connections, 08xxx the connection itself.
+ * 57P01 and 57P02 shutting down or crashed, 53300 too many connections, 08006 the connection itself was lost.
  */
-const AWAY = new Set(['57P01', '57P02', '57P03', '53300']);
+const AWAY = new Set(['08006', '53300', '57P01', '57P02', '57P03']);
 
 /** Postgres is away (wait for it), as opposed to: it refuses us (tell the client what it said). */
 export function isAway(reason: ServerCloseReason, error: ErrorFields | null): boolean {
   if (reason === 'connect_failed' || reason === 'server_connect_timeout' || error === null) return true;
-  return AWAY.has(error.sqlstate) || error.sqlstate === '08006';
+  return AWAY.has(error.sqlstate);
 }

@@ -16,6 +16,7 @@ import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
+import { movePool, PoolState } from './states.ts';
 import { PoolStats } from './stats.ts';
 
 /** What a pool asks of the house around it. */
@@ -41,7 +42,17 @@ export interface PoolEvents {
   serverQuestionFailed(pool: Pool, server: Server, question: string, error: ErrorFields): void;
 }
 
-export type PoolState = 'running' | 'pausing' | 'paused' | 'draining' | 'closed';
+/** Ends of a server that has never served: as good as a login that failed, and no reason to try again at once. */
+const NEVER_SERVED: ReadonlySet<ServerCloseReason> = new Set([
+  'eof',
+  'internal_error',
+  'protocol_violation',
+  'question_failed',
+  'server_check_timeout',
+  'socket_error',
+]);
+
+const OPEN_TRANSACTION: ErrorFields = { severity: 'ERROR', sqlstate: '25001', message: '' };
 
 /** How many idle servers are looked at for one whose parameters fit already. */
 const FITTING_SCAN = 8;
@@ -52,7 +63,7 @@ export class Pool implements ServerOwner {
   target: DatabaseTarget;
   settings: EffectiveSettings;
   readonly stats = new PoolStats();
-  state: PoolState = 'running';
+  state: PoolState = PoolState.Running;
 
   readonly servers: ServerLists<Server> = {
     login: new List(),
@@ -90,6 +101,8 @@ export class Pool implements ServerOwner {
   /** Servers that are opened for one client only (replication), and the clients that still wait for theirs. */
   readonly #dedicated = new Map<Server, PoolClient>();
   readonly #dedicatedQueue = new Set<PoolClient>();
+  /** An idle server is being evicted: the room is not for whoever grow() would take it for. */
+  #isMakingRoom = false;
   /** What a server reports right after its login: a change makes the cached reports stale. */
   #loginReport: ReadonlyMap<string, string> = new Map();
 
@@ -136,7 +149,7 @@ export class Pool implements ServerOwner {
    * Nobody overtakes: while clients wait, there is none right away.
    */
   checkout(client: PoolClient): Server | null {
-    if (this.state !== 'running' || client.dedicated !== null || this.clients.waiting.length > 0) return null;
+    if (this.state !== 'running' || client.dedicated !== null || this.#firstWaiting() !== null) return null;
     const server = this.#takeIdle(client);
     if (server !== null) this.#assign(client, server);
     return server;
@@ -158,10 +171,7 @@ export class Pool implements ServerOwner {
   loginError(): PoolerError | ErrorFields {
     const said = this.lastLoginError;
     if (said === null) return poolerError('server_login_failed', 'Postgres was not reached');
-    const error = poolerError('server_login_failed', said.message);
-    return this.isRefused
-      ? { ...error, sqlstate: said.sqlstate, ...(said.hint !== undefined && { hint: said.hint }) }
-      : error;
+    return this.isRefused ? refusedLogin(said) : poolerError('server_login_failed', said.message);
   }
 
   #takeIdle(client: PoolClient): Server | null {
@@ -187,7 +197,7 @@ export class Pool implements ServerOwner {
   #serveWaiting(): void {
     while (this.state === 'running' && this.servers.idle.length > 0) {
       const client = this.#firstWaiting();
-      if (client === null) return;
+      if (client === null) break; // those that wait for a server of their own: one of these may have to make room
       const server = this.#takeIdle(client)!;
       this.#assign(client, server);
       client.onAssigned(server);
@@ -195,6 +205,7 @@ export class Pool implements ServerOwner {
     if (this.clients.waiting.length > 0) this.grow();
   }
 
+  /** The first that any server can serve. */
   #firstWaiting(): PoolClient | null {
     let client = this.clients.waiting.head;
     while (client !== null && client.dedicated !== null) client = client.next;
@@ -208,10 +219,12 @@ export class Pool implements ServerOwner {
    * letFinish: what still runs may end by itself; else it is canceled.
    */
   release(server: Server, letFinish = false): void {
-    this.#dedicated.delete(server);
+    const wasDedicated = this.#dedicated.delete(server);
     if (server.state === 'closed') return;
     server.stream.resumeReading();
-    if (!server.replies.isIdle || server.cancelsInFlight > 0) this.#settleFirst(server, letFinish);
+    // Replication does not end by a cancel, and what it sent meanwhile nobody counts.
+    if (wasDedicated) server.close('replication_ended');
+    else if (!server.replies.isIdle || server.cancelsInFlight > 0) this.#settleFirst(server, letFinish);
     else if (server.closeReason !== null) server.close(server.closeReason);
     else if (server.txStatus !== TxStatus.Idle) this.#askFirst(server, 'ROLLBACK', 'rollback');
     else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
@@ -245,7 +258,8 @@ export class Pool implements ServerOwner {
     server.ask(sql, (error) => {
       if (error !== null || server.txStatus !== TxStatus.Idle) {
         if (error !== null) this.#context.events.serverQuestionFailed(this, server, what, error);
-        server.close('question_failed', `${what} failed: ${error?.message ?? 'a transaction is open'}`);
+        const detail = `${what} failed: ${error?.message ?? 'a transaction is open'}`;
+        server.close('question_failed', detail, { ...(error ?? OPEN_TRANSACTION), message: detail });
         return;
       }
       if (resets) server.parameters = ParameterSet.EMPTY;
@@ -259,6 +273,7 @@ export class Pool implements ServerOwner {
       server.close(server.closeReason ?? 'protocol_violation', 'not reusable');
       return;
     }
+    if (!server.isProven) this.#proven(server);
     // LIFO keeps the others cold, so that server_idle_timeout can take them; PgBouncer: server_round_robin.
     moveServer(server, this.servers, 'idle', this.settings.server_round_robin);
     this.#serveWaiting();
@@ -268,14 +283,16 @@ export class Pool implements ServerOwner {
 
   /** Opens servers for those who wait, as far as limits and backoff allow; checks used ones first. */
   grow(): void {
-    if (this.state !== 'running' || this.clients.waiting.length === 0) return;
-    let wanted = this.clients.waiting.length - this.servers.login.length - this.servers.tested.length;
+    if (this.state !== 'running' || this.clients.waiting.length === 0 || this.#isMakingRoom) return;
     const { pool_size, reserve_pool_size } = this.settings;
     const isFull = pool_size > 0 && this.serverCount >= pool_size + reserve_pool_size;
     // The common case under load, decided before anything is counted over other pools.
     if (isFull && this.servers.used.length === 0 && this.#dedicatedQueue.size === 0) return;
     const now = this.#context.clock.now();
-    for (const client of this.#dedicatedQueue) this.#openDedicated(client, now);
+    if (this.#dedicatedQueue.size > 0) for (const client of [...this.#dedicatedQueue]) this.#openDedicated(client, now);
+    const { login, tested } = this.servers;
+    // Clients that wait for a server of their own count on both sides once it logs in.
+    let wanted = this.clients.waiting.length - this.#dedicatedQueue.size - login.length - tested.length;
     while (wanted > 0 && this.servers.used.head !== null) {
       this.#check(this.servers.used.head);
       wanted -= 1;
@@ -309,15 +326,22 @@ export class Pool implements ServerOwner {
       return;
     }
     if (now < this.retryAt) return;
-    if (!this.#context.mayOpen(this, this.maxWaitMs(now))) {
-      const idle = this.servers.idle.tail ?? this.servers.used.tail;
-      if (idle === null) return;
-      idle.close('evicted'); // grow() runs again when it is gone
-      if (client.list !== this.clients.waiting || !this.#dedicatedQueue.has(client)) return;
-      if (!this.#context.mayOpen(this, this.maxWaitMs(now))) return;
-    }
+    if (!this.#context.mayOpen(this, this.maxWaitMs(now)) && !this.#evictIdle(now)) return;
     this.#dedicatedQueue.delete(client);
     this.#dedicated.set(this.#open(client.dedicated), client);
+  }
+
+  /** True: an idle server went, and one may be opened in its place. */
+  #evictIdle(now: number): boolean {
+    const { pool_size, max_db_connections, max_user_connections } = this.settings;
+    const isFull = pool_size > 0 && this.serverCount >= pool_size;
+    // Where only too many logins are under way, room would be no help.
+    if (!isFull && max_db_connections === 0 && max_user_connections === 0) return false;
+    const idle = this.servers.idle.tail ?? this.servers.used.tail;
+    this.#isMakingRoom = true;
+    idle?.close('evicted');
+    this.#isMakingRoom = false;
+    return idle !== null && this.#context.mayOpen(this, this.maxWaitMs(now));
   }
 
   /** server_check_delay: asks before a client gets it. */
@@ -330,20 +354,27 @@ export class Pool implements ServerOwner {
     });
   }
 
-  onServerLogin(server: Server): void {
+  /** The first time that a server is ready to serve: a login alone proves nothing, what follows may close it again. */
+  #proven(server: Server): void {
+    server.isProven = true;
     this.lastLoginError = null;
     this.isRefused = false;
     this.loginFailures = 0;
     this.retryAt = 0;
+  }
+
+  onServerLogin(server: Server): void {
     this.stats.serverLoginCount += 1;
     this.#context.events.serverLogin(this, server);
     this.#context.onCapacity(this);
     const owner = this.#dedicated.get(server);
     if (owner !== undefined) {
+      this.#proven(server);
       server.closeReason = 'replication_ended';
       moveServer(server, this.servers, 'idle');
-      if (owner.list !== this.clients.waiting) {
-        server.close('replication_ended'); // the client left meanwhile
+      if (owner.list !== this.clients.waiting || this.state !== 'running') {
+        if (owner.list === this.clients.waiting) this.#dedicatedQueue.add(owner);
+        server.close('replication_ended'); // the client left meanwhile, or has to wait for RESUME
         return;
       }
       this.#assign(owner, server);
@@ -362,27 +393,38 @@ export class Pool implements ServerOwner {
     const wasLogin = server.state === 'login';
     const owner = this.#dedicated.get(server);
     this.#dedicated.delete(server);
-    // A login that failed because Postgres is away is tried again for the client that it was for.
-    if (owner !== undefined && wasLogin) this.#dedicatedQueue.add(owner);
     moveServer(server, this.servers, 'closed');
     this.#context.events.serverClosed(this, server, reason, error);
-    if (wasLogin) this.#loginFailed(reason, error, owner);
+    if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(reason, error, owner);
+    else if (wasLogin || (!server.isProven && NEVER_SERVED.has(reason))) this.#loginFailed(reason, error);
     this.#context.onCapacity(this);
     this.grow();
   }
 
-  #loginFailed(reason: ServerCloseReason, error: ErrorFields | null, owner: PoolClient | undefined): void {
+  /**
+   * A refusal (no right to replicate, max_wal_senders) concerns the one client that asked: nobody else is refused or
+   * slowed down by it. Where Postgres is away, it is tried again for this client like for the others.
+   */
+  #dedicatedLoginFailed(reason: ServerCloseReason, error: ErrorFields | null, owner: PoolClient): void {
+    const isRefusal = error !== null && (error.sqlstate === '53300' || !isAway(reason, error));
+    if (!isRefusal) {
+      if (owner.list === this.clients.waiting) this.#dedicatedQueue.add(owner);
+      this.#loginFailed(reason, error);
+      return;
+    }
+    this.stats.serverLoginFailureCount += 1;
+    if (owner.list === this.clients.waiting) owner.onRefused(error);
+  }
+
+  #loginFailed(reason: ServerCloseReason, error: ErrorFields | null): void {
     const now = this.#context.clock.now();
     this.stats.serverLoginFailureCount += 1;
     this.loginFailures += 1;
     this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
     this.isRefused = !isAway(reason, error);
     this.retryAt = now + retryDelayMs(this.loginFailures, this.settings.server_login_retry, Math.random());
-    if (!this.isRefused) return;
-    if (owner !== undefined) {
-      this.#dedicatedQueue.delete(owner);
-      if (owner.list === this.clients.waiting) owner.onRefused(this.loginError());
-    } else if (this.#failsFast) for (const client of [...this.clients.waiting]) client.onRefused(this.loginError());
+    if (this.isRefused && this.#failsFast)
+      for (const client of [...this.clients.waiting]) client.onRefused(this.loginError());
   }
 
   /** Counting -------------------------------------------------------------------------------------------------------- */
@@ -408,7 +450,7 @@ export class Pool implements ServerOwner {
 
   /** No new checkouts; idle servers are closed; paused when no client holds one. */
   pause(): void {
-    if (this.state === 'running') this.state = 'pausing';
+    if (this.state === 'running') movePool(this, 'pausing');
     this.closeIdle('admin_forced_disconnect');
     this.checkPaused();
   }
@@ -417,12 +459,12 @@ export class Pool implements ServerOwner {
   checkPaused(): void {
     if (this.state !== 'pausing') return;
     this.closeIdle('admin_forced_disconnect');
-    if (this.serverCount === 0) this.state = 'paused';
+    if (this.serverCount === 0) movePool(this, 'paused');
   }
 
   resume(): void {
     if (this.state !== 'pausing' && this.state !== 'paused') return;
-    this.state = 'running';
+    movePool(this, 'running');
     this.#serveWaiting();
   }
 
@@ -447,9 +489,14 @@ export class Pool implements ServerOwner {
 
   /** Closes everything; clients are the caller's to tell. */
   close(reason: ServerCloseReason): void {
-    this.state = 'closed';
+    if (this.state !== 'closed') movePool(this, 'closed');
     for (const server of [...this.allServers()]) server.close(reason);
   }
+}
+
+function refusedLogin(said: ErrorFields): PoolerError {
+  const error = poolerError('server_login_failed', said.message);
+  return { ...error, sqlstate: said.sqlstate, ...(said.hint !== undefined && { hint: said.hint }) };
 }
 
 function sameReport(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {

@@ -158,6 +158,13 @@ export const CATALOGUE = {
     message: 'client connections exceeded (max_user_client_connections = %s)',
     safeToRetry: true,
   },
+  too_many_logins: {
+    sqlstate: '53300',
+    severity: 'FATAL',
+    message: 'too many connections in login (max_client_logins = %s): the oldest one was closed',
+    hint: 'Finish the login sooner, or raise max_client_logins.',
+    safeToRetry: true,
+  },
   transaction_timeout: {
     sqlstate: '25P04',
     severity: 'FATAL',

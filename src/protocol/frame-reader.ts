@@ -3,7 +3,7 @@
 // A cursor: push() a chunk, then call next() until it says false. Each time it stands on a *fragment*: a whole message,
 // or a part of a long one (first and last tell which). Types named in the hold table are gathered until they are whole
 // (up to the size given there), because their reader wants the body; all others come as they arrived. Only a message
-// that straddles chunks is ever copied, and then only its 5 header bytes or a held body.
+// that straddles chunks is ever copied, and then only its 5 header bytes or a held body; and what waits in many pieces.
 
 const HEADER_LENGTH = 5; // type byte and int32 length, which counts itself but not the type byte
 
@@ -23,6 +23,8 @@ export function holdEverything(maxBytes: number): HoldTable {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** More chunks than this in the queue are joined: a peer that sends bytes one by one must not cost an object for each. */
+const MAX_QUEUED_CHUNKS = 64;
 
 export class FrameReader {
   /** Type byte of the message under the cursor. */
@@ -66,20 +68,28 @@ export class FrameReader {
 
   /** Takes a chunk over: it must not be changed afterwards. Chunks queue up while the cursor has not reached them. */
   push(chunk: Buffer): void {
-    if (chunk.length === 0) return;
+    if (chunk.length === 0 || this.error !== null) return;
     if (this.#position === this.#chunk.length && !this.#again && this.#queue === null) {
       this.#chunk = chunk;
       this.#position = 0;
       return;
     }
-    this.#queue ??= [];
+    if (this.#queue === null) this.#queue = [];
+    else if (this.#queue.length === MAX_QUEUED_CHUNKS) this.#queue = [Buffer.concat(this.#queue)];
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
   }
 
-  /** Bytes that were pushed and not yet shown. */
+  /** Bytes that were pushed and wait for the cursor; those of a held message that is not whole do not. */
   get unreadBytes(): number {
     return this.#chunk.length - this.#position + this.#queuedBytes + (this.#again ? this.end - this.start : 0);
+  }
+
+  /** Whether bytes wait to be shown and the last ones are these: a look ahead that holds where they came in one chunk. */
+  endsUnreadWith(bytes: Buffer): boolean {
+    if (this.unreadBytes < bytes.length) return false;
+    const last = this.#queue?.at(-1) ?? this.#chunk;
+    return last.length >= bytes.length && last.compare(bytes, 0, bytes.length, last.length - bytes.length) === 0;
   }
 
   /** True when the cursor stands between two messages: everything pushed so far was shown, nothing is half read. */

@@ -125,22 +125,25 @@ export function parseOptions(text: string): ParsedOptions {
   return { ok: true, parameters };
 }
 
+/** What isspace() says in the C locale; JavaScript's \s takes in more, which belongs to a value. */
+const SPACE = ' \t\n\v\f\r';
+
 function splitOptions(text: string): string[] {
   const words: string[] = [];
   let word = '';
   let inWord = false;
   for (let i = 0; i < text.length; i += 1) {
     const char = text[i]!;
-    if (/\s/.test(char)) {
+    if (SPACE.includes(char)) {
       if (inWord) words.push(word);
       word = '';
       inWord = false;
       continue;
     }
     inWord = true;
-    if (char === '\\' && i + 1 < text.length) {
+    if (char === '\\') {
       i += 1;
-      word += text[i];
+      word += text[i] ?? '';
     } else word += char;
   }
   if (inWord) words.push(word);

@@ -27,6 +27,8 @@ const SYNC = 6;
 const QUERY = 7;
 const FUNCTION_CALL = 8;
 const COPY_END = 9;
+/** Our own empty query that settles whether a stray ReadyForQuery comes: what comes before its answer is that one. */
+const PROBE = 10;
 const KIND_MASK = 0x0f;
 const OURS = 0x80;
 
@@ -44,23 +46,34 @@ KIND_OF_TYPE[Frontend.CopyFail] = COPY_END;
 
 const INITIAL_CAPACITY = 16;
 
+/** Postgres sends these whenever it likes. */
+function isAsynchronous(type: number): boolean {
+  return type === Backend.NoticeResponse || type === Backend.ParameterStatus || type === Backend.NotificationResponse;
+}
+
+/** Whether an extended exchange is half sent once this one was sent too. */
+function staysOpen(kind: number, open: boolean): boolean {
+  return kind === SYNC || kind === QUERY || kind === FUNCTION_CALL ? false : kind !== COPY_END || open;
+}
+
 export class ReplyQueue {
   #ring = new Uint8Array(INITIAL_CAPACITY);
   #head = 0;
   #length = 0;
   /** The server reads CopyData now: it answers neither Sync nor Flush until the copy ends. */
   #copyIn = false;
-  /** A Sync was sent while a copy was on, so whether the server ate it is not sure if the copy fails. */
-  #syncDuringCopy = false;
+  /** Syncs sent while a copy was on: whether the server ate them is not sure if the copy fails. */
+  #syncsDuringCopy = 0;
   /** After an error in an extended exchange the server ignores everything up to Sync. */
   #skipping = false;
   /** Extended messages were sent and no Sync yet: the server is inside an implicit transaction. */
   #openBatch = false;
-  /** A Sync was sent that a failed copy may or may not have eaten: one ReadyForQuery more or less will come. */
-  #unsure = false;
-  /** Our own empty query is out, whose answer settles #unsure: what comes before its first byte is the stray one. */
-  #probing = false;
-  #both = false;
+  /** Syncs that a failed copy may or may not have eaten: so many ReadyForQuery may come that no entry stands for. */
+  #unsure = 0;
+  /** A part of the first entry's reply has come. */
+  #begun = false;
+  /** From here on nobody can tell what is owed: the server is its client's to the end, and never idle. */
+  #untold = false;
 
   /** Entries outstanding; bounds what a client may pipeline. */
   get length(): number {
@@ -69,12 +82,14 @@ export class ReplyQueue {
 
   /** Nothing is owed and no exchange is half sent: with tx status I the server could be released. */
   get isIdle(): boolean {
-    return this.#length === 0 && !this.#openBatch && !this.#copyIn && !this.#skipping && !this.#unsure && !this.#both;
+    return (
+      this.#length === 0 && !this.#openBatch && !this.#copyIn && !this.#skipping && this.#unsure === 0 && !this.#untold
+    );
   }
 
-  /** An extended exchange was begun and its Sync has not been sent. */
+  /** An extended exchange was begun and its Sync has not been sent (or nobody can tell). */
   get isBatchOpen(): boolean {
-    return this.#openBatch || this.#skipping;
+    return this.#openBatch || this.#skipping || this.#untold;
   }
 
   get isCopyIn(): boolean {
@@ -83,42 +98,48 @@ export class ReplyQueue {
 
   /** Everything known was answered, but a stray ReadyForQuery may follow: ask an empty query, then call probeSent(). */
   get needsProbe(): boolean {
-    return this.#unsure && !this.#probing && this.#length === 0 && !this.#openBatch && !this.#skipping && !this.#copyIn;
+    return this.#unsure > 0 && this.#length === 0 && !this.#openBatch && !this.#skipping && !this.#copyIn;
   }
 
   probeSent(): void {
-    this.#probing = true;
-    this.#push(QUERY, true);
+    this.#push(PROBE, true);
   }
 
   /** A frontend message was sent to the server. ours: its reply is swallowed. */
   sent(type: number, ours = false): void {
     const kind = KIND_OF_TYPE[type]!;
-    if (kind === 0) return; // CopyData, Flush, Terminate: not answered
+    if (kind === 0 || this.#untold) return; // CopyData, Flush, Terminate: not answered
     if (this.#copyIn) {
       if (kind === COPY_END) this.#copyIn = false;
       else if (kind === SYNC)
-        this.#syncDuringCopy = true; // Postgres: CopyGetData ignores Sync and Flush
+        this.#syncsDuringCopy += 1; // Postgres: CopyGetData ignores Sync and Flush
       else this.#push(kind, ours); // fails the copy; the server answers with an error first
       return;
     }
     if (kind === COPY_END && this.#length === 0) return; // late end of a copy that failed: Postgres ignores it
     if (this.#skipping) {
-      if (kind !== SYNC) return;
+      if (kind !== SYNC) {
+        if (this.#unsure > 0) this.#lose(); // read after all, if an uneaten Sync stands before it
+        return;
+      }
       this.#skipping = false;
     }
-    this.#openBatch =
-      kind === SYNC || kind === QUERY || kind === FUNCTION_CALL ? false : kind !== COPY_END || this.#openBatch;
+    this.#openBatch = staysOpen(kind, this.#openBatch);
     this.#push(kind, ours);
   }
 
   /** A backend message came. Asynchronous ones (Notice, ParameterStatus, Notification) are routed but complete nothing. */
   received(type: number): Route {
-    if (this.#both) return Route.Forward;
+    if (this.#untold) return Route.Forward;
     if (this.#length === 0) return this.#receivedUnasked(type);
     const entry = this.#ring[this.#head]!;
     const kind = entry & KIND_MASK;
     const route = (entry & OURS) === 0 ? Route.Forward : Route.Swallow;
+    if (isAsynchronous(type)) return kind === PROBE ? Route.Forward : route; // an empty query causes none
+    if (type === Backend.ReadyForQuery) return this.#ready(kind, route);
+    // Whatever it is, no stray ReadyForQuery follows: those would have come first.
+    this.#unsure = 0;
+    this.#begun = true;
     switch (type) {
       case Backend.DataRow:
       case Backend.CopyData:
@@ -128,19 +149,13 @@ export class ReplyQueue {
       case Backend.RowDescription:
         if (kind === DESCRIBE) this.#pop();
         return kind === DESCRIBE || kind === QUERY ? route : Route.Violation;
-      case Backend.EmptyQueryResponse:
-        if (this.#probing && entry === (QUERY | OURS)) this.#settled();
-        return this.#commandOver(kind, route);
       case Backend.CommandComplete:
-        return this.#commandOver(kind, route);
-      case Backend.ReadyForQuery:
-        if (kind !== SYNC && kind !== QUERY && kind !== FUNCTION_CALL) return Route.Violation;
-        if (this.#probing && entry === (QUERY | OURS)) {
-          this.#settled(); // the stray one; the answer to the empty query follows
-          return Route.Forward;
-        }
-        this.#pop();
-        return route;
+        this.#syncsDuringCopy = 0; // a copy that succeeded has read every Sync before its end
+        if (kind === EXECUTE) this.#pop();
+        return kind === EXECUTE || kind === QUERY ? route : Route.Violation;
+      case Backend.EmptyQueryResponse:
+        if (kind === EXECUTE) this.#pop();
+        return kind === EXECUTE || kind === QUERY || kind === PROBE ? route : Route.Violation;
       case Backend.ParseComplete:
         return this.#complete(kind === PARSE, route);
       case Backend.BindComplete:
@@ -160,14 +175,11 @@ export class ReplyQueue {
         this.#beginCopyIn();
         return route;
       case Backend.CopyBothResponse:
-        this.#both = true; // replication: the rest of the session is this client's
+        if (kind !== QUERY) return Route.Violation;
+        this.#untold = true; // replication
         return route;
       case Backend.ErrorResponse:
         this.#failed(kind);
-        return route;
-      case Backend.NoticeResponse:
-      case Backend.ParameterStatus:
-      case Backend.NotificationResponse:
         return route;
       default:
         return Route.Violation;
@@ -175,32 +187,24 @@ export class ReplyQueue {
   }
 
   #receivedUnasked(type: number): Route {
-    switch (type) {
-      case Backend.NoticeResponse:
-      case Backend.ParameterStatus:
-      case Backend.NotificationResponse:
-        return Route.Forward;
-      case Backend.ErrorResponse: // FATAL on its own account (57P01 and the like): the connection ends
-        return Route.Forward;
-      case Backend.ReadyForQuery:
-        // The Sync that a failing copy may or may not have eaten.
-        if (!this.#unsure) return Route.Violation;
-        this.#unsure = false;
-        this.#skipping = false;
-        return Route.Forward;
-      default:
-        return Route.Violation;
+    if (isAsynchronous(type)) return Route.Forward;
+    // FATAL on its own account (57P01 and the like): the connection ends.
+    if (type === Backend.ErrorResponse) return Route.Forward;
+    // The Sync that a failing copy may or may not have eaten.
+    if (type !== Backend.ReadyForQuery || this.#unsure === 0) return Route.Violation;
+    this.#unsure -= 1;
+    this.#skipping = false;
+    return Route.Forward;
+  }
+
+  #ready(kind: number, route: Route): Route {
+    if (kind !== SYNC && this.#unsure > 0 && !this.#begun) {
+      this.#unsure -= 1; // nothing but Sync is answered by ReadyForQuery alone: a stray one
+      return Route.Forward;
     }
-  }
-
-  #commandOver(kind: number, route: Route): Route {
-    if (kind === EXECUTE) this.#pop();
-    return kind === EXECUTE || kind === QUERY ? route : Route.Violation;
-  }
-
-  #settled(): void {
-    this.#unsure = false;
-    this.#probing = false;
+    if (kind !== SYNC && kind !== QUERY && kind !== FUNCTION_CALL && kind !== PROBE) return Route.Violation;
+    this.#pop();
+    return route;
   }
 
   #complete(expected: boolean, route: Route): Route {
@@ -214,10 +218,11 @@ export class ReplyQueue {
     const ring = this.#ring;
     const mask = ring.length - 1;
     const head = this.#head;
-    let read = 1;
     let kept = 1;
     let ended = false;
-    for (; read < this.#length; read += 1) {
+    // An eaten Sync did not end the batch: what remains tells whether it is open.
+    let open = (ring[head]! & KIND_MASK) === EXECUTE;
+    for (let read = 1; read < this.#length; read += 1) {
       const entry = ring[(head + read) & mask]!;
       const kind = entry & KIND_MASK;
       if (!ended && kind === COPY_END) {
@@ -225,36 +230,41 @@ export class ReplyQueue {
         continue;
       }
       if (!ended && kind === SYNC) {
-        this.#syncDuringCopy = true;
+        this.#syncsDuringCopy += 1;
         continue;
       }
+      open = staysOpen(kind, open);
       ring[(head + kept) & mask] = entry;
       kept += 1;
     }
     this.#length = kept;
     this.#copyIn = !ended;
-    // An eaten Sync did not end the batch: one more will come behind the end of the copy.
-    if ((ring[head]! & KIND_MASK) === EXECUTE && !this.#has(SYNC)) this.#openBatch = true;
+    this.#openBatch = open;
   }
 
   #failed(kind: number): void {
-    if (this.#syncDuringCopy) this.#unsure = true; // a trigger can fail the copy before it has read the Sync
+    this.#unsure = this.#syncsDuringCopy; // a trigger can fail the copy before it has read the Sync
     this.#copyIn = false;
-    this.#syncDuringCopy = false;
-    if (kind === QUERY || kind === FUNCTION_CALL || kind === SYNC) return; // ReadyForQuery follows by itself
-    while (this.#length > 0 && (this.#ring[this.#head]! & KIND_MASK) !== SYNC) this.#drop();
-    if (this.#length === 0) {
-      this.#skipping = true;
-      this.#openBatch = false;
+    this.#syncsDuringCopy = 0;
+    // ReadyForQuery follows by itself.
+    if (kind === QUERY || kind === FUNCTION_CALL || kind === SYNC || kind === PROBE) return;
+    this.#drop();
+    for (; this.#length > 0; this.#drop()) {
+      const ignored = this.#ring[this.#head]! & KIND_MASK;
+      if (ignored === SYNC) return;
+      if (ignored === COPY_END || this.#unsure === 0) continue;
+      this.#lose(); // ignored, or answered because an uneaten Sync stands before it
+      return;
     }
+    this.#skipping = true;
+    this.#openBatch = false;
   }
 
-  #has(kind: number): boolean {
-    const mask = this.#ring.length - 1;
-    for (let i = 0; i < this.#length; i += 1) {
-      if ((this.#ring[(this.#head + i) & mask]! & KIND_MASK) === kind) return true;
-    }
-    return false;
+  /** No client does this: it goes on behind a COPY that it did not wait for, and that failed before it read anything. */
+  #lose(): void {
+    this.#untold = true;
+    this.#unsure = 0;
+    this.#length = 0;
   }
 
   #push(kind: number, ours: boolean): void {
@@ -264,13 +274,14 @@ export class ReplyQueue {
   }
 
   #pop(): void {
-    this.#syncDuringCopy = false;
+    this.#syncsDuringCopy = 0;
     this.#drop();
     // Ends of copies that never began owe nothing.
     while (this.#length > 0 && (this.#ring[this.#head]! & KIND_MASK) === COPY_END) this.#drop();
   }
 
   #drop(): void {
+    this.#begun = false;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#length -= 1;
   }

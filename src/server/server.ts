@@ -54,7 +54,6 @@ export type ServerCloseReason =
   | 'admin_forced_disconnect'
   | 'cancel_wait_timeout'
   | 'client_disconnect_in_query'
-  | 'client_disconnect_in_transaction'
   | 'connect_failed'
   | 'eof'
   | 'evicted'
@@ -107,6 +106,8 @@ export class Server implements StreamHandler, ListNode<Server> {
   parameters: ParameterSet = ParameterSet.EMPTY;
   /** Set when it must not go to another client: it is closed as soon as its holder lets go. */
   closeReason: ServerCloseReason | null = null;
+  /** It was ready to serve once. */
+  isProven = false;
   /** Cancel requests on their way to Postgres: until they are over, a statement of another client could be hit. */
   cancelsInFlight = 0;
 
@@ -217,11 +218,11 @@ export class Server implements StreamHandler, ListNode<Server> {
   }
 
   /** Closes the connection. Postgres is told when it listens, and the holder and the owner always are. */
-  close(reason: ServerCloseReason, detail: string = reason): void {
+  close(reason: ServerCloseReason, detail: string = reason, error: ErrorFields | null = null): void {
     if (this.state === ServerState.Closed) return;
     if (this.#login === null && this.replies.isIdle) this.stream.end(terminate());
     else this.stream.destroy();
-    this.#gone(reason, detail, null);
+    this.#gone(reason, detail, error);
   }
 
   #lost(reason: ServerCloseReason, detail: string): void {
@@ -383,6 +384,8 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (!question.answered) return;
       this.#question = null;
       question.done(question.error);
+      // Asked for a client that left before the answer.
+      if (this.state === ServerState.BeingCanceled && this.cancelsInFlight === 0) this.owner.onServerFree(this);
     } else if (this.holder !== null) {
       if (this.txStatus === TxStatus.Idle) this.holder.onServerReady();
       else this.holder.onServerProgress();

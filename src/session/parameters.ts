@@ -34,7 +34,12 @@ export class ParameterSet {
 
 /** Parameter names are case-insensitive (Postgres: guc_name_compare). */
 function canonicalName(name: string): string {
-  return name.toLowerCase();
+  return lowerAscii(name);
+}
+
+/** Postgres folds A to Z alone: "Ä" is another schema than "ä". */
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /**
@@ -63,17 +68,46 @@ const LIST_QUOTED = new Set([
   'temp_tablespaces',
 ]);
 
-/** The statements that make a server with `from` into one with `to`; empty when nothing differs. */
+/**
+ * The statements that make a server with `from` into one with `to`; empty when nothing differs. The role goes first
+ * when it is left and last when it is taken: what lies between may need the rights of who logged in.
+ */
 export function difference(from: ParameterSet, to: ParameterSet): string {
   if (from.equals(to)) return '';
   const statements: string[] = [];
+  const isForeign = !isUtf8(from.entries.get('client_encoding'));
+  if (from.entries.has('role')) statements.push('RESET "role"');
   for (const name of from.entries.keys()) {
-    if (!to.entries.has(name)) statements.push(`RESET ${quoteName(name)}`);
+    if (name !== 'role' && !to.entries.has(name)) statements.push(`RESET ${quoteName(name)}`);
   }
   for (const [name, value] of to.entries) {
-    if (from.entries.get(name) !== value) statements.push(`SET ${quoteName(name)} TO ${quoteValue(name, value)}`);
+    if (name !== 'role' && from.entries.get(name) !== value) statements.push(setStatement(name, value, isForeign));
   }
+  const role = to.entries.get('role');
+  if (role !== undefined) statements.push(setStatement('role', role, isForeign));
   return statements.join(';');
+}
+
+function setStatement(name: string, value: string, isForeign: boolean): string {
+  const quoted = quoteValue(name, value);
+  return `SET ${quoteName(name)} TO ${isForeign ? asciiOnly(quoted) : quoted}`;
+}
+
+/** Where nothing was set, the server has our own encoding, or takes bytes as they are. */
+function isUtf8(clientEncoding: string | undefined): boolean {
+  return clientEncoding === undefined || /^['"\s]*(utf-?8|unicode)['"\s]*$/i.test(clientEncoding);
+}
+
+/**
+ * Literals as pure ASCII: the text is sent as UTF-8, and a session whose client_encoding is another one would read it as
+ * something else.
+ */
+function asciiOnly(literals: string): string {
+  if (!/[^\0-\x7f]/.test(literals)) return literals;
+  const escape = (char: string) => `\\U${char.codePointAt(0)!.toString(16).padStart(8, '0')}`;
+  return literals.replace(/( E)?'(?:[^']|'')*'/g, (literal, isEscaped: string | undefined) =>
+    /[^\0-\x7f]/.test(literal) ? `${isEscaped ? '' : ' E'}${literal.replace(/[^\0-\x7f]/gu, escape)}` : literal,
+  );
 }
 
 /** Custom parameters have a dot: each part is an identifier of its own. */
@@ -118,7 +152,7 @@ export function splitIdentifiers(text: string): string[] | null {
       const begin = at;
       while (at < text.length && text[at] !== ',' && !isSpace(text[at]!)) at += 1;
       if (at === begin) return null;
-      element = text.slice(begin, at).toLowerCase();
+      element = lowerAscii(text.slice(begin, at));
     }
     elements.push(element);
     at = skipSpace(text, at);

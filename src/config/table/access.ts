@@ -66,6 +66,17 @@ export const accessRows = {
     doc: 'Client connections at a time. Held against the limit of open files at start.',
     differs: 'the default is 10000, not 100.',
   },
+  max_client_logins: {
+    kind: 'int',
+    min: 0,
+    max: 1_000_000,
+    zero: 'no limit',
+    default: 2_000,
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'Connections at a time that have not proven who they are. One more, and the oldest of them is closed, so that half-open connections can not keep clients out.',
+  },
   max_db_client_connections: {
     kind: 'int',
     min: 0,

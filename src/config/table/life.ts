@@ -14,7 +14,7 @@ export const lifeRows = {
     default: true,
     scope: GLOBAL,
     reload: 'live',
-    doc: 'Log each end of a connection with its reason.',
+    doc: 'Log each end of a connection with its reason. Ends that point to trouble with Postgres are logged in any case.',
   },
   log_format: {
     kind: 'enum',
@@ -73,7 +73,7 @@ export const lifeRows = {
     scope: GLOBAL,
     reload: 'live',
     ours: true,
-    doc: 'What SIGTERM does. wait_for_clients: go on serving, new clients too, until none is left for shutdown_idle. wait_for_servers: refuse new clients, let running transactions end. immediate: close everything.',
+    doc: 'What SIGTERM does. wait_for_clients: go on serving, new clients too, until none is left for shutdown_idle. wait_for_servers: refuse new clients, close idle ones, let running transactions end. immediate: close everything.',
     differs: 'wait_for_clients goes on accepting, as a sidecar must: the application outlives the signal.',
   },
   shutdown_timeout: {
@@ -84,6 +84,6 @@ export const lifeRows = {
     scope: GLOBAL,
     reload: 'live',
     ours: true,
-    doc: 'Exit at latest this long after SIGTERM. Below the 30s that Kubernetes grants by default.',
+    doc: 'Exit at latest this long after the first request to go down (a signal or SHUTDOWN), whatever its mode. Below the 30s that Kubernetes grants by default.',
   },
 } as const satisfies SettingRows;

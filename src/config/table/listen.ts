@@ -27,7 +27,7 @@ export const listenRows = {
     scope: GLOBAL,
     reload: 'restart',
     ours: true,
-    doc: 'The address of the HTTP server: health, metrics and everything else over HTTP.',
+    doc: 'The address of the HTTP server: health and metrics.',
   },
   http_listen_port: {
     kind: 'int',
@@ -54,10 +54,11 @@ export const listenRows = {
     kind: 'int',
     min: 1,
     max: 65_535,
-    default: 128,
+    default: 4_096,
     scope: GLOBAL,
     reload: 'restart',
     doc: 'Connections that the kernel may hold until they are accepted (it has a limit of its own, net.core.somaxconn).',
+    differs: 'the default is 4096, not 128: a burst of logins beyond it waits a second for the next try of TCP.',
   },
   listen_port: {
     kind: 'int',

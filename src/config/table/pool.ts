@@ -29,7 +29,7 @@ export const poolRows = {
     default: 0,
     scope: GLOBAL_DATABASE,
     reload: 'live',
-    doc: 'Servers that a pool keeps ready even when nothing uses them.',
+    doc: 'Servers that a pool keeps ready while a client is connected to it, whether it needs them or not. Where the database forces a user, also when the last client is gone.',
   },
   pool_mode: {
     kind: 'enum',

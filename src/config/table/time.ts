@@ -1,4 +1,4 @@
-// Rows: time limits. All are looked after by one timer, three times a second, and are exact to that.
+// Rows: time limits. All are looked after by one timer, ten times a second, and are exact to that.
 import { EVERYWHERE, GLOBAL, GLOBAL_DATABASE, type SettingRows } from './row.ts';
 
 export const timeRows = {
@@ -16,7 +16,7 @@ export const timeRows = {
     zero: 'no limit',
     scope: GLOBAL,
     reload: 'live',
-    doc: 'How long a cancel request may wait for a connection that carries it.',
+    doc: 'How long a cancel request may take on its way to Postgres, and how long a server that still works for a client that is gone may be silent. Then the server is closed.',
   },
   client_idle_timeout: {
     kind: 'duration',
@@ -32,7 +32,7 @@ export const timeRows = {
     zero: 'no limit',
     scope: EVERYWHERE,
     reload: 'live',
-    doc: 'A client that is silent for this time inside a transaction loses it: the server connection is closed and the client is told.',
+    doc: 'A client that is silent for this time inside a transaction loses it: the client is told and disconnected, the transaction is rolled back, and the server goes back to its pool.',
     differs: 'the default is 60s, not off, and a databases: entry may set it.',
   },
   pool_idle_timeout: {
@@ -41,7 +41,7 @@ export const timeRows = {
     zero: 'kept for ever',
     scope: GLOBAL,
     reload: 'live',
-    doc: 'A pool without clients and servers is forgotten when it was unused for this time.',
+    doc: 'A pool that had no client for this time is forgotten, with its counters; its servers are closed.',
   },
   query_timeout: {
     kind: 'duration',
@@ -49,7 +49,7 @@ export const timeRows = {
     zero: 'no limit',
     scope: EVERYWHERE,
     reload: 'live',
-    doc: 'A statement that runs for longer is ended by closing its server connection; the client is told and disconnected. Best a little more than statement_timeout of Postgres, which is gentler.',
+    doc: 'A statement that runs for longer is canceled; the client is told and disconnected. Best a little more than statement_timeout of Postgres, which is gentler.',
     differs: 'a databases: entry may set it.',
   },
   query_wait_notify: {
@@ -76,7 +76,7 @@ export const timeRows = {
     zero: 'no limit',
     scope: GLOBAL,
     reload: 'live',
-    doc: 'A connection to Postgres that is not made and logged in after this time is given up.',
+    doc: 'A connection to Postgres that is not made and logged in after this time is given up. Also the limit for an answer to a statement of our own (server_check_query, server_reset_query, connect_query).',
   },
   server_idle_timeout: {
     kind: 'duration',
@@ -97,7 +97,7 @@ export const timeRows = {
   server_login_retry: {
     kind: 'duration',
     default: 1000,
-    zero: 'retry at once',
+    zero: 'every 100ms',
     scope: GLOBAL,
     reload: 'live',
     doc: 'After a failed login to Postgres the next attempt waits: 100ms at first, then longer each time, at most this.',
@@ -109,7 +109,7 @@ export const timeRows = {
     zero: 'no limit',
     scope: EVERYWHERE,
     reload: 'live',
-    doc: 'A transaction that takes longer is ended by closing its server connection; the client is told.',
+    doc: 'A transaction that takes longer is ended: what runs is canceled, the rest is rolled back, and the client is told and disconnected.',
     differs: 'a databases: entry may set it.',
   },
 } as const satisfies SettingRows;

@@ -1,0 +1,66 @@
+// The real command as a process of its own, for what has to be measured from outside.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { queryOn } from './postgres.ts';
+import { waitUntil } from './wait-until.ts';
+
+const COMMAND = fileURLToPath(new URL('../../src/cli/pgsluice.ts', import.meta.url));
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface RunningCommand extends Target {
+  readonly child: ChildProcess;
+  /** Memory of the process in use, in bytes. */
+  rss(): number;
+  stop(): Promise<void>;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** `pgsluice run` in front of one database; resolves when a query goes through. */
+export async function startCommand(target: Target, settings: Record<string, unknown> = {}): Promise<RunningCommand> {
+  const port = await freePort();
+  const { host, user, password, database } = target;
+  const dir = mkdtempSync(join(tmpdir(), 'pgsluice-command-'));
+  const file = join(dir, 'pgsluice.yaml');
+  const tree = {
+    listen_port: port,
+    http_listen_port: 0,
+    log_level: 'error',
+    databases: { [database]: { host, port: target.port } },
+    users: { [user]: { password } },
+    ...settings,
+  };
+  writeFileSync(file, stringify(tree));
+  const child = spawn(process.execPath, ['--disable-sigusr1', COMMAND, 'run', '--config', file], { stdio: 'inherit' });
+  const address = { host: '127.0.0.1', port, user, password, database };
+  await waitUntil(() => queryOn(address, 'SELECT 1'), { timeoutMs: 15_000, what: 'a query through the command' });
+  return {
+    ...address,
+    child,
+    rss: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
+    stop: async () => {
+      const ended = new Promise((done) => child.once('exit', done));
+      if (child.exitCode === null && child.kill('SIGQUIT')) await ended;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
