@@ -11,7 +11,6 @@ export const clientCloseReasons: Readonly<Record<Exclude<ClientCloseReason, Erro
   eof: 'It closed the connection without a word: the process ended, or the driver dropped the socket.',
   session_not_prepared:
     "Postgres refused a parameter that the client had set or asked for at login. The client is told in Postgres' words.",
-  shutdown: 'pgsluice goes down. The client is told `pooler_shutdown`.',
   socket_error: 'The connection failed: reset, or dead by TCP keepalive.',
 };
 
@@ -50,7 +49,7 @@ const intro = `# Errors and close reasons
 
 Errors of Postgres reach the client as Postgres sent them. The errors below are pgsluice's own. The log line \`pooler error\` and the metric
 \`pgsluice_pooler_errors_total\` tell the code as \`cause\`; where a client is closed with the error, the cause is its close reason (further down), which
-is the code too except for \`shutdown\` and \`session_not_prepared\`.
+is the code too except for \`session_not_prepared\`.
 
 - **%s** stands for what the case is about: a name, a number, a time.
 - **ERROR** leaves the client connected, **FATAL** disconnects it. An ERROR becomes FATAL where the client can't go on: before its login is

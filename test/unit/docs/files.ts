@@ -1,0 +1,22 @@
+// The files that the tests of the documents look at.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, sep } from 'node:path';
+
+/** The root of the repository. */
+export const root = join(import.meta.dirname, '../../..');
+
+/** Path from the root to text, of every file under a folder whose name ends so. */
+export function filesOf(folder: string, ending: string): ReadonlyMap<string, string> {
+  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
+  const paths = names.filter((name) => name.endsWith(ending)).map((name) => join(folder, name));
+  return new Map(paths.map((path) => [path.split(sep).join('/'), readFileSync(join(root, path), 'utf8')]));
+}
+
+/** What people read: the documents at the root and those of docs/. */
+export function documents(): ReadonlyMap<string, string> {
+  const atRoot = readdirSync(root).filter((name) => name.endsWith('.md'));
+  return new Map([
+    ...atRoot.map((name) => [name, readFileSync(join(root, name), 'utf8')] as const),
+    ...filesOf('docs', '.md'),
+  ]);
+}
