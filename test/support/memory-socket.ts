@@ -10,6 +10,10 @@ class MemorySocket extends Duplex {
   peer: MemorySocket | null = null;
   #pending: (() => void) | null = null;
 
+  constructor() {
+    super({ allowHalfOpen: false });
+  }
+
   override _read(): void {
     const resume = this.peer?.takePending();
     resume?.();
