@@ -4,7 +4,24 @@
 // One entry per frontend message that is answered. What completes an entry follows "Message Flow" of the protocol and
 // PostgresMain (src/backend/tcop/postgres.c); PgBouncer keeps the same as outstanding_requests.
 
-import { Backend, Frontend } from '../protocol/message-types.ts';
+import { Backend } from '../protocol/message-types.ts';
+import {
+  BIND,
+  CLOSE,
+  COPY_END,
+  DESCRIBE,
+  EXECUTE,
+  FUNCTION_CALL,
+  isAsynchronous,
+  KIND_MASK,
+  KIND_OF_TYPE,
+  OURS,
+  PARSE,
+  PROBE,
+  QUERY,
+  SYNC,
+  staysOpen,
+} from './reply-kinds.ts';
 
 /** What to do with a reply. */
 export const Route = {
@@ -17,44 +34,7 @@ export const Route = {
 } as const;
 export type Route = (typeof Route)[keyof typeof Route];
 
-// Entry bytes. Copy end (CopyDone, CopyFail) owes no reply; it is kept to know which Syncs a COPY has eaten.
-const PARSE = 1;
-const BIND = 2;
-const DESCRIBE = 3;
-const EXECUTE = 4;
-const CLOSE = 5;
-const SYNC = 6;
-const QUERY = 7;
-const FUNCTION_CALL = 8;
-const COPY_END = 9;
-/** Our own empty query that settles whether a stray ReadyForQuery comes: what comes before its answer is that one. */
-const PROBE = 10;
-const KIND_MASK = 0x0f;
-const OURS = 0x80;
-
-const KIND_OF_TYPE = new Uint8Array(256);
-KIND_OF_TYPE[Frontend.Parse] = PARSE;
-KIND_OF_TYPE[Frontend.Bind] = BIND;
-KIND_OF_TYPE[Frontend.Describe] = DESCRIBE;
-KIND_OF_TYPE[Frontend.Execute] = EXECUTE;
-KIND_OF_TYPE[Frontend.Close] = CLOSE;
-KIND_OF_TYPE[Frontend.Sync] = SYNC;
-KIND_OF_TYPE[Frontend.Query] = QUERY;
-KIND_OF_TYPE[Frontend.FunctionCall] = FUNCTION_CALL;
-KIND_OF_TYPE[Frontend.CopyDone] = COPY_END;
-KIND_OF_TYPE[Frontend.CopyFail] = COPY_END;
-
 const INITIAL_CAPACITY = 16;
-
-/** Postgres sends these whenever it likes. */
-function isAsynchronous(type: number): boolean {
-  return type === Backend.NoticeResponse || type === Backend.ParameterStatus || type === Backend.NotificationResponse;
-}
-
-/** Whether an extended exchange is half sent once this one was sent too. */
-function staysOpen(kind: number, open: boolean): boolean {
-  return kind === SYNC || kind === QUERY || kind === FUNCTION_CALL ? false : kind !== COPY_END || open;
-}
 
 export class ReplyQueue {
   #ring = new Uint8Array(INITIAL_CAPACITY);
@@ -70,6 +50,10 @@ export class ReplyQueue {
   #openBatch = false;
   /** Syncs that a failed copy may or may not have eaten: so many ReadyForQuery may come that no entry stands for. */
   #unsure = 0;
+  /** A Query or a FunctionCall was sent into an open batch. */
+  #mixed = false;
+  /** And then Sync. Postgres 18: it commits but does not end its work, so the next statement, whosever it is, fails (XX000). */
+  #stuck = false;
   /** A part of the first entry's reply has come. */
   #begun = false;
   /** From here on nobody can tell what is owed: the server is its client's to the end, and never idle. */
@@ -83,7 +67,13 @@ export class ReplyQueue {
   /** Nothing is owed and no exchange is half sent: with tx status I the server could be released. */
   get isIdle(): boolean {
     return (
-      this.#length === 0 && !this.#openBatch && !this.#copyIn && !this.#skipping && this.#unsure === 0 && !this.#untold
+      this.#length === 0 &&
+      !this.#openBatch &&
+      !this.#copyIn &&
+      !this.#skipping &&
+      this.#unsure === 0 &&
+      !this.#stuck &&
+      !this.#untold
     );
   }
 
@@ -96,12 +86,14 @@ export class ReplyQueue {
     return this.#copyIn;
   }
 
-  /** Everything known was answered, but a stray ReadyForQuery may follow: ask an empty query, then call probeSent(). */
+  /** All is answered as far as known, but something may be left that an empty query settles: send one, and probeSent(). */
   get needsProbe(): boolean {
-    return this.#unsure > 0 && this.#length === 0 && !this.#openBatch && !this.#skipping && !this.#copyIn;
+    const isDoubtful = this.#unsure > 0 || this.#stuck;
+    return isDoubtful && this.#length === 0 && !this.#openBatch && !this.#skipping && !this.#copyIn && !this.#untold;
   }
 
   probeSent(): void {
+    this.#stuck = false;
     this.#push(PROBE, true);
   }
 
@@ -123,6 +115,13 @@ export class ReplyQueue {
         return;
       }
       this.#skipping = false;
+    }
+    if (kind === SYNC) {
+      this.#stuck ||= this.#mixed;
+      this.#mixed = false;
+    } else if (kind !== COPY_END) {
+      this.#stuck = false;
+      this.#mixed ||= this.#openBatch && (kind === QUERY || kind === FUNCTION_CALL);
     }
     this.#openBatch = staysOpen(kind, this.#openBatch);
     this.#push(kind, ours);

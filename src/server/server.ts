@@ -5,7 +5,7 @@
 
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
-import { type ErrorFields, readErrorFields } from '../protocol/error-fields.ts';
+import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
 import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { query, terminate } from '../protocol/writer.ts';
@@ -129,7 +129,10 @@ export class Server implements StreamHandler, ListNode<Server> {
   #login: ServerLogin | null;
   #question: Question | null = null;
   #route: Route = Route.Violation;
+  /** Postgres' last words: the connection ends with them. */
   #fatal: ErrorFields | null = null;
+  /** And its holder's client has read them. */
+  #isFatalTold = false;
 
   /** The stream may still be connecting: the startup packet is queued on it. */
   constructor(
@@ -152,16 +155,19 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.stream.write(login.begin());
   }
 
-  /** Nothing is owed, no transaction is open, nothing is half read, no cancel is on its way, it is to be kept. */
+  /** Nothing is owed, no transaction is open, nothing is half read, no cancel is on its way: its holder may let go. */
+  get isSettled(): boolean {
+    return this.#isDone && this.#reader.atBoundary && this.cancelsInFlight === 0 && this.#question === null;
+  }
+
+  /** Settled, and to be kept: another client may have it. */
   get isReusable(): boolean {
-    return (
-      this.txStatus === TxStatus.Idle &&
-      this.replies.isIdle &&
-      this.#reader.atBoundary &&
-      this.cancelsInFlight === 0 &&
-      this.#question === null &&
-      this.closeReason === null
-    );
+    return this.closeReason === null && this.isSettled;
+  }
+
+  /** Everything is answered and no transaction is open. */
+  get #isDone(): boolean {
+    return this.txStatus === TxStatus.Idle && this.replies.isIdle;
   }
 
   /** A reply was begun and its end has not come: an error of ours can't follow it. */
@@ -218,7 +224,11 @@ export class Server implements StreamHandler, ListNode<Server> {
   }
 
   /** Closes the connection. Postgres is told when it listens, and the holder and the owner always are. */
-  close(reason: ServerCloseReason, detail: string = reason, error: ErrorFields | null = null): void {
+  close(
+    reason: ServerCloseReason,
+    detail: string = this.#fatal?.message ?? reason,
+    error: ErrorFields | null = null,
+  ): void {
     if (this.state === ServerState.Closed) return;
     if (this.#login === null && this.replies.isIdle) this.stream.end(terminate());
     else this.stream.destroy();
@@ -236,7 +246,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.holder = null;
     this.#question = null;
     this.owner.onServerClosed(this, reason, error);
-    holder?.onServerClosed(reason, detail, this.#fatal !== null);
+    holder?.onServerClosed(reason, detail, this.#isFatalTold);
   }
 
   /** Login: every message is small and read. --------------------------------------------------------------------- */
@@ -263,12 +273,11 @@ export class Server implements StreamHandler, ListNode<Server> {
         this.stream.write(step.bytes);
         return;
       case 'derive':
-        saltPassword(step.password, step.salt, step.iterations).then(
-          (salted) => {
+        saltPassword(step.password, step.salt, step.iterations)
+          .then((salted) => {
             if (this.state !== ServerState.Closed) this.#loginStep(login, login.derived(salted));
-          },
-          (error: Error) => this.#failLogin({ severity: 'FATAL', sqlstate: '08006', message: error.message }),
-        );
+          })
+          .catch((error: unknown) => this.onBug(error));
         return;
       case 'fail':
         this.#failLogin(step.error);
@@ -309,6 +318,10 @@ export class Server implements StreamHandler, ListNode<Server> {
       holder.stream.flush();
       if (holder.stream.isFull) this.stream.pauseReading();
     }
+    if (this.#fatal !== null) {
+      this.#lastWords(this.#fatal);
+      return;
+    }
     if (this.replies.needsProbe) this.#probe();
     this.#settle();
   }
@@ -343,6 +356,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     }
     this.txStatus = status;
     if (this.#route === Route.Swallow) {
+      if (status === TxStatus.Idle) this.xactStartedAt = 0; // our ROLLBACK ended it
       if (this.#question !== null && this.replies.isIdle) this.#question.answered = true;
       return true;
     }
@@ -355,12 +369,32 @@ export class Server implements StreamHandler, ListNode<Server> {
   #errorResponse(reader: FrameReader): void {
     if (!reader.last) return; // larger than anybody needs to read
     const error = readErrorFields(reader.buffer, reader.start, reader.end);
-    if (error.severity === 'FATAL' || error.severity === 'PANIC') this.#fatal = error;
+    if (error.severity === 'FATAL' || error.severity === 'PANIC') {
+      this.#fatal = error;
+      if (this.#isDone) this.#route = Route.Swallow; // until its holder has had the chance to let go
+      this.#isFatalTold = this.#route === Route.Forward && this.holder !== null;
+    }
     if (this.#route === Route.Swallow) {
       if (this.#question !== null) this.#question.error ??= error;
     } else if (this.holder === null && this.replies.isIdle) {
-      this.closeReason = 'eof'; // Postgres says good-bye to an idle server (57P01 and the like); the end follows
+      this.closeReason = 'eof'; // an error that nobody asked for
     } else this.owner.onServerError(this, error.sqlstate);
+  }
+
+  /**
+   * Postgres ends the connection, perhaps right behind the reply that ends a transaction: nobody may get this server, and
+   * a holder that owes it nothing does not notice.
+   */
+  #lastWords(fatal: ErrorFields): void {
+    this.closeReason = 'eof';
+    if (this.#isDone) this.holder?.onServerReady();
+    if (this.state === ServerState.Closed) return;
+    if (this.#isDone && this.holder !== null) {
+      this.holder.stream.write(errorResponse(fatal)); // its session was on this server
+      this.#isFatalTold = true;
+    }
+    this.stream.destroy();
+    this.#lost('eof', fatal.message);
   }
 
   #parameterStatus(reader: FrameReader): void {
@@ -390,7 +424,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (this.txStatus === TxStatus.Idle) this.holder.onServerReady();
       else this.holder.onServerProgress();
     } else if (this.closeReason !== null && (this.state === ServerState.Idle || this.state === ServerState.Used)) {
-      this.close(this.closeReason, this.#fatal?.message);
+      this.close(this.closeReason);
     } else if (this.state === ServerState.BeingCanceled && this.cancelsInFlight === 0) {
       this.owner.onServerFree(this);
     }

@@ -89,8 +89,13 @@ export function difference(from: ParameterSet, to: ParameterSet): string {
 }
 
 function setStatement(name: string, value: string, isForeign: boolean): string {
-  const quoted = quoteValue(name, value);
-  return `SET ${quoteName(name)} TO ${isForeign ? asciiOnly(quoted) : quoted}`;
+  const elements = LIST_QUOTED.has(name) ? splitIdentifiers(value) : [value];
+  // SET has no words for an empty list, and would take a broken one for a name: Postgres is to say what is wrong with it.
+  const isSettable = elements !== null && elements.length > 0;
+  const literals = (isSettable ? elements : [value]).map(quoteLiteral).join(', ');
+  const safe = isForeign ? asciiOnly(literals) : literals;
+  if (isSettable) return `SET ${quoteName(name)} TO ${safe}`;
+  return `SELECT pg_catalog.set_config('${name}', ${safe}, false)`;
 }
 
 /** Where nothing was set, the server has our own encoding, or takes bytes as they are. */
@@ -104,9 +109,9 @@ function isUtf8(clientEncoding: string | undefined): boolean {
  */
 function asciiOnly(literals: string): string {
   if (!/[^\0-\x7f]/.test(literals)) return literals;
-  const escape = (char: string) => `\\U${char.codePointAt(0)!.toString(16).padStart(8, '0')}`;
+  const escaped = (char: string) => `\\U${char.codePointAt(0)!.toString(16).padStart(8, '0')}`;
   return literals.replace(/( E)?'(?:[^']|'')*'/g, (literal, isEscaped: string | undefined) =>
-    /[^\0-\x7f]/.test(literal) ? `${isEscaped ? '' : ' E'}${literal.replace(/[^\0-\x7f]/gu, escape)}` : literal,
+    /[^\0-\x7f]/.test(literal) ? `${isEscaped ? '' : ' E'}${literal.replace(/[^\0-\x7f]/gu, escaped)}` : literal,
   );
 }
 
@@ -123,13 +128,6 @@ function quoteIdentifier(text: string): string {
 function quoteLiteral(text: string): string {
   const quoted = text.replaceAll("'", "''");
   return quoted.includes('\\') ? ` E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
-}
-
-function quoteValue(name: string, value: string): string {
-  if (!LIST_QUOTED.has(name)) return quoteLiteral(value);
-  const elements = splitIdentifiers(value);
-  if (elements === null) return quoteLiteral(value); // let Postgres say what is wrong with it
-  return elements.length === 0 ? "''" : elements.map(quoteLiteral).join(', ');
 }
 
 /** Postgres: SplitIdentifierString (utils/adt/varlena.c): commas, double quotes, unquoted names folded to lower case. */
