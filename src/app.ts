@@ -38,6 +38,8 @@ const GOODBYE_MS = 1_000;
 export interface AppOptions {
   /** Default: over the network. */
   readonly dial?: Dial;
+  /** Default: the machine's. */
+  readonly clock?: SteadyClock;
   /** Reads the configuration again, for reloads. */
   readonly load?: () => LoadResult;
   /** Default: what log_format and log_level say, on standard output. */
@@ -49,7 +51,7 @@ export class App {
   readonly control: Control;
   readonly pools = new Pools();
   readonly clients: Clients;
-  readonly clock = new SteadyClock();
+  readonly clock: SteadyClock;
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -60,7 +62,7 @@ export class App {
   readonly #poolContext: PoolContext;
   readonly #host: ClientHost;
   readonly #console: Console;
-  readonly #janitor: Janitor;
+  readonly janitor: Janitor;
   #maxClients: number;
   #listeners: Listener[] = [];
   #https: HttpServer[] = [];
@@ -71,6 +73,7 @@ export class App {
   constructor(config: Config, options: AppOptions) {
     this.log = options.log ?? createLog(config.settings);
     this.#dial = options.dial ?? dial;
+    this.clock = options.clock ?? new SteadyClock();
     this.clients = new Clients((server, pool, done) => this.#cancel(server, pool, done));
     this.observer = new Observer(this.log, () => this.config.settings);
     this.stopped = new Promise((resolve) => {
@@ -99,12 +102,13 @@ export class App {
       state: () => this.control.state,
       snapshot: () => this.snapshot(),
     });
-    this.#janitor = new Janitor({
+    this.janitor = new Janitor({
       pools: this.pools,
       logins: this.clients.lists.login,
       clock: this.clock,
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => this.control.tick(),
+      onBug: (error) => this.observer.bug(error),
       onStall: (stalledMs) =>
         this.log.warn({ stalledMs: Math.round(stalledMs) }, 'the process stood still; no timeout counts that time'),
     });
@@ -139,7 +143,7 @@ export class App {
       throw error;
     }
     if (settings.pidfile !== '') writeFileSync(settings.pidfile, `${process.pid}\n`);
-    this.#janitor.start();
+    this.janitor.start();
     this.health.isStarted = true;
     const addresses = settings.listen_addr.map((address) => `${address}:${this.port}`);
     this.log.info(
@@ -157,10 +161,10 @@ export class App {
 
   async #stop(): Promise<void> {
     this.control.shutdown('immediate');
-    this.#janitor.stop();
+    this.janitor.stop();
     const closed = this.#listeners.map((listener) => new Promise<void>((done) => listener.close(() => done())));
     const goodbye = poolerError('pooler_shutdown');
-    for (const client of [...this.clients]) client.close('shutdown', goodbye);
+    for (const client of [...this.clients]) client.close('pooler_shutdown', goodbye);
     for (const pool of [...this.pools]) pool.close('shutdown');
     await Promise.all(this.#https.map((http) => http.close()));
     await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);

@@ -207,14 +207,14 @@ export class Control {
     let idleSince = performance.now();
     this.#shutdownTimer = setInterval(() => {
       const now = performance.now();
-      if (this.#options.clients.size > 0) idleSince = now;
+      if (this.#options.clients.applicationCount > 0) idleSince = now;
       if (this.#mayFinish(mode, now - this.#shutdownStartedAt, now - idleSince)) this.#finish();
     }, SHUTDOWN_TICK_MS);
   }
 
   #mayFinish(mode: ShutdownMode, sinceMs: number, idleMs: number): boolean {
     const { shutdown_idle, shutdown_min_wait, shutdown_timeout } = this.#config.settings;
-    const count = this.#options.clients.size;
+    const count = this.#options.clients.applicationCount;
     if (shutdown_timeout > 0 && sinceMs >= shutdown_timeout) {
       if (count > 0) this.#options.log.warn({ clients: count }, 'shutdown_timeout is over with clients connected');
       return true;
@@ -230,7 +230,8 @@ export class Control {
 
   #dismissClients(): void {
     const error = poolerError('pooler_shutdown');
-    for (const client of [...this.#options.clients]) client.leave('shutdown', error);
+    // The console stays: it asked for this, or wants to see how far it is.
+    for (const client of [...this.#options.clients]) if (!client.isConsole) client.leave('pooler_shutdown', error);
   }
 
   #finish(): void {

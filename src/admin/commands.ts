@@ -37,7 +37,7 @@ function killClient(control: Control, argument: string | null): void {
 function shutdown(control: Control, argument: string | null): void {
   switch (argument) {
     case null:
-      control.shutdown('immediate');
+      setImmediate(() => control.shutdown('immediate')); // behind the answer
       return;
     case 'wait_for_clients':
     case 'wait_for_servers':

@@ -92,10 +92,7 @@ export class Console {
     if (command.verb === 'SHOW') {
       const show = SHOWS.get(command.argument ?? '');
       if (show === undefined) {
-        throw new ConsoleError(
-          '42601',
-          `invalid command '${statement.slice(0, 100)}', use one of SHOW ${[...SHOWS.keys()].join(', ').toUpperCase()}`,
-        );
+        throw new ConsoleError('42601', `invalid command '${statement.slice(0, 100)}', use SHOW HELP;`);
       }
       return show({ control, version, snapshot: this.#options.snapshot() });
     }

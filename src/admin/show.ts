@@ -4,6 +4,7 @@ import { showClients } from './show-clients.ts';
 import { showConfigTable } from './show-config.ts';
 import type { ShowContext } from './show-context.ts';
 import { showDatabases } from './show-databases.ts';
+import { showHelp } from './show-help.ts';
 import { showPools } from './show-pools.ts';
 import { showServers } from './show-servers.ts';
 import { showVersion } from './show-version.ts';
@@ -13,6 +14,7 @@ export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = ne
   ['clients', showClients],
   ['config', showConfigTable],
   ['databases', showDatabases],
+  ['help', showHelp],
   ['pools', showPools],
   ['servers', showServers],
   ['version', showVersion],

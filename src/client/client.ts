@@ -104,6 +104,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
 
   readonly connectedAt: number;
   activeAt: number;
+  idleSince = 0;
   waitingSince = 0;
   waitNotified = false;
   /** When its server was assigned. */
@@ -181,7 +182,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
 
   onEnd(error: Error | null): void {
     // Who said good-bye behind a statement that still waits for a server wants it done, as in Postgres.
-    if (error === null && this.#console === null && this.#reader.endsUnreadWith(GOOD_BYE)) return;
+    if (error === null && this.pool !== null && this.#reader.endsUnreadWith(GOOD_BYE)) return;
     this.close(error === null ? 'eof' : 'socket_error', null, error?.message);
   }
 
@@ -278,7 +279,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (server !== null) {
       server.stream.flush();
       // A message that was cut when its transaction ended (late CopyData) is whole now.
-      if (server.isReusable) this.#maybeRelease(server);
+      if (server.isSettled) this.#maybeRelease(server);
     }
     // It is gone, and what it left was no good-bye after all.
     if (this.stream.isOver && reader.unreadBytes === 0) this.close('eof', null);
@@ -428,7 +429,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
 
   onServerReady(): void {
     const server = this.server;
-    if (server?.isReusable) this.#maybeRelease(server);
+    if (server?.isSettled) this.#maybeRelease(server);
     this.onServerProgress();
   }
 
@@ -449,8 +450,12 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #maybeRelease(server: Server): void {
     if (this.#stage !== 'relay' || this.dedicated !== null || this.#reader.midMessage) return;
     const { pool_mode, server_fast_close } = this.pool!.settings;
-    const isKept = pool_mode === 'session' && !(server_fast_close && server.closeReason !== null);
-    if (isKept && this.#leaving === null) return;
+    if (pool_mode === 'session' && this.#leaving === null) {
+      // Its session is on that server: it can't go on with another one as if nothing had happened.
+      if (server_fast_close && server.closeReason !== null) server.close(server.closeReason);
+      return;
+    }
+    this.idleSince = server.activeAt;
     this.server = null;
     server.holder = null;
     this.pool!.release(server);
@@ -498,6 +503,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     else if (refusal.terminated) this.close('client_terminated', null);
     else if (refusal.isFatal) this.close(reason, { ...asFatal(error), hint: PIPELINE_HINT });
     else {
+      this.idleSince = this.#host.clock.now();
       this.#host.events.clientRefused(this, error);
       this.stream.write(Buffer.concat(refusal.replies));
       if (refusal.skipping) this.#stage = 'skipping';
@@ -531,7 +537,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   leave(reason: ClientCloseReason, error: ErrorFields): void {
     this.#leaving = { reason, error };
     if (this.server === null || this.dedicated !== null) this.close(reason, error);
-    else if (this.server.isReusable) this.#maybeRelease(this.server);
+    else if (this.server.isSettled) this.#maybeRelease(this.server);
   }
 
   /**

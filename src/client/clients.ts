@@ -39,6 +39,11 @@ export class Clients implements Iterable<Client> {
     return this.#byProcessId.size;
   }
 
+  /** Without those of the console, which keep nothing from going down. */
+  get applicationCount(): number {
+    return this.#byProcessId.size - this.lists.active.length;
+  }
+
   /** Clients that are let in, of one database and of one user: what limits them is asked at each login. */
   readonly countOfDatabase = new Tally();
   readonly countOfUser = new Tally();

@@ -21,6 +21,8 @@ export interface LoginOwner {
   onLoginDone(step: Authenticated): void;
   onLoginFailed(error: PoolerError, detail: string): void;
   onCancelRequest(processId: number, key: Buffer): void;
+  /** A mistake of ours: the client has to be closed. */
+  onBug(error: unknown): void;
 }
 
 export class LoginDriver {
@@ -108,18 +110,14 @@ export class LoginDriver {
 
   #derive(step: Extract<ClientLoginStep, { kind: 'derive' }>): void {
     this.#isDeriving = true;
-    saltPassword(step.password, step.salt, step.iterations).then(
-      (salted) => {
+    saltPassword(step.password, step.salt, step.iterations)
+      .then((salted) => {
         this.#isDeriving = false;
         if (this.#isOver) return;
         this.#take(this.#machine.derived(salted));
         this.#readMessages();
-      },
-      (error: Error) => {
-        if (!this.#isOver)
-          this.#take({ kind: 'fail', error: poolerError('internal_error', 'SCRAM'), detail: error.message });
-      },
-    );
+      })
+      .catch((error: unknown) => this.#owner.onBug(error));
   }
 
   #refuse(what: string): void {

@@ -18,6 +18,7 @@ import {
   idleServerRule,
   loginServerRule,
   needsCheck,
+  silentSince,
   testedServerRule,
 } from './rules.ts';
 
@@ -33,6 +34,8 @@ export interface JanitorOptions {
   readonly clientLoginTimeoutMs: () => number;
   /** Called at the end of each round. */
   readonly onTick: () => void;
+  /** A round threw: a mistake of ours. */
+  readonly onBug: (error: unknown) => void;
   /** The process stood still for so long. */
   readonly onStall: (stalledMs: number) => void;
 }
@@ -64,7 +67,12 @@ export class Janitor {
       this.#options.clock.skip(stalledMs);
       this.#options.onStall(stalledMs);
     }
-    this.tick();
+    try {
+      this.tick();
+    } catch (error) {
+      // The next round goes on; whatever broke this one is told and counted.
+      this.#options.onBug(error);
+    }
   }
 
   /** One round. Public for tests with a clock of their own. */
@@ -80,6 +88,7 @@ export class Janitor {
     this.#tendWaiting(pool, now);
     this.#tendServers(pool, now);
     this.#tendIdleClients(pool, now);
+    this.#tendCancels(pool, now);
     if (pool.clientCount > 0) pool.usedAt = now;
     pool.checkPaused();
     pool.grow();
@@ -118,7 +127,7 @@ export class Janitor {
       for (const server of [...list]) {
         if (server.list !== list) continue;
         const surplus = settings.min_pool_size === 0 || pool.serverCount > settings.min_pool_size;
-        const reason = idleServerRule(server, now, settings, surplus);
+        const reason = pool.isTooBig ? 'settings_changed' : idleServerRule(server, now, settings, surplus);
         if (reason !== null) server.close(reason);
         else if (list === servers.idle && needsCheck(server, now, settings)) moveServer(server, servers, 'used');
       }
@@ -137,12 +146,26 @@ export class Janitor {
     }
   }
 
+  /** Who brought a cancel request waits no longer, whether it is on its way or waits for its turn. */
+  #tendCancels(pool: Pool, now: number): void {
+    const limit = pool.settings.cancel_wait_timeout;
+    if (limit === 0) return;
+    for (const list of [pool.clients.waiting_cancel, pool.clients.active_cancel]) {
+      for (const client of list) {
+        if (now - client.connectedAt >= limit) client.close('cancel_done', null, 'cancel_wait_timeout');
+      }
+    }
+  }
+
   #tendIdleClients(pool: Pool, now: number): void {
     const limit = pool.settings.client_idle_timeout;
     if (limit === 0) return;
     for (const client of pool.clients.active) {
       if (!idleClientRule(client, now, pool.settings)) continue;
-      client.close('client_idle_timeout', poolerError('client_idle_timeout', formatDuration(now - client.activeAt)));
+      client.close(
+        'client_idle_timeout',
+        poolerError('client_idle_timeout', formatDuration(now - silentSince(client))),
+      );
     }
   }
 

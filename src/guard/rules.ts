@@ -20,8 +20,8 @@ export function idleServerRule(
   surplus: boolean,
 ): ServerCloseReason | null {
   const lifetime = settings.server_lifetime * server.lifetimeShare;
-  // PgBouncer: server_lifetime 0 means that a connection is used once.
-  if (now - server.createdAt >= lifetime) return 'server_lifetime';
+  // PgBouncer: server_lifetime 0 means that a connection is used once. Differs: one that nobody has had yet is kept for that.
+  if (lifetime === 0 ? server.requestedAt > 0 : now - server.createdAt >= lifetime) return 'server_lifetime';
   return surplus && isOver(server.activeAt, now, settings.server_idle_timeout) ? 'server_idle_timeout' : null;
 }
 
@@ -61,9 +61,16 @@ export function heldServerRule(server: Server, now: number, settings: EffectiveS
     : null;
 }
 
-/** A client that holds no server and does not wait. */
+/**
+ * A client that holds no server and does not wait. Differs from PgBouncer: what it spends on waiting for its answer is not
+ * silence, so that a long statement is not followed by the end of the connection.
+ */
 export function idleClientRule(client: PoolClient, now: number, settings: EffectiveSettings): boolean {
-  return client.server === null && isOver(client.activeAt, now, settings.client_idle_timeout);
+  return client.server === null && isOver(silentSince(client), now, settings.client_idle_timeout);
+}
+
+export function silentSince(client: PoolClient): number {
+  return Math.max(client.activeAt, client.idleSince);
 }
 
 /** Which pools are let go: nobody uses them and they hold nothing. */

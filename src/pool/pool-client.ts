@@ -13,7 +13,6 @@ export type ClientCloseReason =
   | 'client_terminated'
   | 'eof'
   | 'session_not_prepared'
-  | 'shutdown'
   | 'socket_error';
 
 export interface PoolClient extends ListNode<PoolClient> {
@@ -32,6 +31,8 @@ export interface PoolClient extends ListNode<PoolClient> {
   readonly connectedAt: number;
   /** Last time it sent something. */
   readonly activeAt: number;
+  /** When it last got its answer and let go of its server, or was refused. */
+  readonly idleSince: number;
   /** When it began to wait. */
   waitingSince: number;
   /** It was told that it waits (query_wait_notify), for this wait. */

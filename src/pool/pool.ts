@@ -54,6 +54,11 @@ const NEVER_SERVED: ReadonlySet<ServerCloseReason> = new Set([
 
 const OPEN_TRANSACTION: ErrorFields = { severity: 'ERROR', sqlstate: '25001', message: '' };
 
+/** From a retry that is due to a served client: a tick of the janitor and a login, with a busy machine. server_login_retry holds them too. */
+const RETRY_LAG_MS = 250;
+/** A server_reset_query without it leaves what was set: the next client's session is made from there. */
+const RESETS_ALL = /\b(discard|reset)\s+all\b/i;
+
 /** How many idle servers are looked at for one whose parameters fit already. */
 const FITTING_SCAN = 8;
 
@@ -128,6 +133,12 @@ export class Pool implements ServerOwner {
     return login.length + idle.length + active.length + used.length + tested.length + being_canceled.length;
   }
 
+  /** More servers than a reload has left it. PgBouncer: check_pool_size. */
+  get isTooBig(): boolean {
+    const { pool_size, reserve_pool_size } = this.settings;
+    return pool_size > 0 && this.serverCount > pool_size + reserve_pool_size;
+  }
+
   get clientCount(): number {
     return this.clients.active.length + this.clients.waiting.length;
   }
@@ -177,7 +188,7 @@ export class Pool implements ServerOwner {
   #takeIdle(client: PoolClient): Server | null {
     const idle = this.servers.idle;
     const last = client.lastServer;
-    if (last !== null && last.list === idle) return last;
+    if (last !== null && last.list === idle && !this.settings.server_round_robin) return last;
     let server = idle.head;
     if (server === null || server.parameters.equals(client.parameters)) return server;
     for (let scanned = 0; server !== null && scanned < FITTING_SCAN; scanned += 1) {
@@ -227,14 +238,23 @@ export class Pool implements ServerOwner {
     else if (!server.replies.isIdle || server.cancelsInFlight > 0) this.#settleFirst(server, letFinish);
     else if (server.closeReason !== null) server.close(server.closeReason);
     else if (server.txStatus !== TxStatus.Idle) this.#askFirst(server, 'ROLLBACK', 'rollback');
+    else if (this.#isOld(server)) server.close('server_lifetime');
+    else if (this.isTooBig) server.close('settings_changed');
     else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
     else this.#makeIdle(server);
+  }
+
+  /** The janitor looks only at those that lie idle, which the servers of a busy pool never do when it comes. */
+  #isOld(server: Server): boolean {
+    return server.activeAt - server.createdAt >= this.settings.server_lifetime * server.lifetimeShare;
   }
 
   /** Its client is gone and it still works for it, or a cancel request for it is under way: nobody else may have it yet. */
   #settleFirst(server: Server, letFinish: boolean): void {
     // Neither can be ended from outside without a side effect: Sync would commit.
     if (server.replies.isBatchOpen || server.replies.isCopyIn) {
+      // Postgres does not see the end of a connection while it works on a statement.
+      if (!letFinish && server.replies.length > 0 && server.cancelsInFlight === 0) this.#context.cancel(server, this);
       server.close('client_disconnect_in_query');
       return;
     }
@@ -262,21 +282,28 @@ export class Pool implements ServerOwner {
         server.close('question_failed', detail, { ...(error ?? OPEN_TRANSACTION), message: detail });
         return;
       }
-      if (resets) server.parameters = ParameterSet.EMPTY;
+      if (resets && RESETS_ALL.test(sql)) server.parameters = ParameterSet.EMPTY;
       if (what === 'rollback') this.release(server);
       else this.#makeIdle(server);
     });
   }
 
-  #makeIdle(server: Server): void {
+  /** isSure: it has just logged in, or answered the check. */
+  #makeIdle(server: Server, isSure = false): void {
     if (!server.isReusable) {
       server.close(server.closeReason ?? 'protocol_violation', 'not reusable');
       return;
     }
     if (!server.isProven) this.#proven(server);
     // LIFO keeps the others cold, so that server_idle_timeout can take them; PgBouncer: server_round_robin.
-    moveServer(server, this.servers, 'idle', this.settings.server_round_robin);
-    this.#serveWaiting();
+    const { server_round_robin, server_check_delay, server_check_query } = this.settings;
+    moveServer(server, this.servers, 'idle', server_round_robin);
+    // PgBouncer: server_check_delay 0 means each time. Who waits gets it as soon as it has answered.
+    const isAsked = server_check_delay === 0 && server_check_query !== '';
+    if (isSure || !isAsked) this.#serveWaiting();
+    if (!isAsked || server.list !== this.servers.idle) return;
+    moveServer(server, this.servers, 'used');
+    this.grow();
   }
 
   /** The right number of servers ------------------------------------------------------------------------------------ */
@@ -349,7 +376,7 @@ export class Pool implements ServerOwner {
     const sql = this.settings.server_check_query;
     moveServer(server, this.servers, 'tested');
     server.ask(sql === '<empty>' ? '' : sql, (error) => {
-      if (error === null) this.#makeIdle(server);
+      if (error === null) this.#makeIdle(server, true);
       else server.close('question_failed', `server_check_query failed: ${error.message}`);
     });
   }
@@ -386,7 +413,7 @@ export class Pool implements ServerOwner {
       this.reports.clear();
     }
     if (this.target.connectQuery !== null) this.#askFirst(server, this.target.connectQuery, 'connect_query');
-    else this.#makeIdle(server);
+    else this.#makeIdle(server, true);
   }
 
   onServerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
@@ -422,7 +449,8 @@ export class Pool implements ServerOwner {
     this.loginFailures += 1;
     this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
     this.isRefused = !isAway(reason, error);
-    this.retryAt = now + retryDelayMs(this.loginFailures, this.settings.server_login_retry, Math.random());
+    const ceiling = Math.max(this.settings.server_login_retry - RETRY_LAG_MS, 0);
+    this.retryAt = now + retryDelayMs(this.loginFailures, ceiling, Math.random());
     if (this.isRefused && this.#failsFast)
       for (const client of [...this.clients.waiting]) client.onRefused(this.loginError());
   }

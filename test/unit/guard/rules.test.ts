@@ -1,0 +1,168 @@
+// What time does to servers and clients: each rule at its edge, and off.
+import { describe, expect, it } from 'vitest';
+import {
+  canceledServerRule,
+  emptyPoolRule,
+  heldServerRule,
+  idleClientRule,
+  idleServerRule,
+  loginServerRule,
+  needsCheck,
+  testedServerRule,
+} from '../../../src/guard/rules.ts';
+import type { PoolClient } from '../../../src/pool/pool-client.ts';
+import { TxStatus } from '../../../src/protocol/message-types.ts';
+import type { Server } from '../../../src/server/server.ts';
+import { settings } from '../../support/settings.ts';
+
+const NOW = 1_000_000;
+
+/** What the rules look at of a server: one that was opened at 1 and has been used and quiet since `NOW`. */
+function server(looks: Partial<Server> & { isBatchOpen?: boolean } = {}): Server {
+  const { isBatchOpen = false, ...rest } = looks;
+  const fresh = { createdAt: NOW, activeAt: NOW, requestedAt: NOW, lifetimeShare: 1, txStatus: TxStatus.Idle };
+  const stamps = { queryStartedAt: 0, xactStartedAt: 0, isRunning: false, replies: { isBatchOpen } };
+  return { ...fresh, ...stamps, ...rest } as unknown as Server;
+}
+
+function client(looks: Partial<PoolClient>): PoolClient {
+  return { server: null, activeAt: NOW, idleSince: 0, ...looks } as PoolClient;
+}
+
+describe('an idle server', () => {
+  it('goes after its lifetime, of which each has its own share', () => {
+    const limits = settings({ server_lifetime: 1000, server_idle_timeout: 0 });
+    const rule = (age: number, lifetimeShare = 1) =>
+      idleServerRule(server({ createdAt: NOW - age, lifetimeShare }), NOW, limits, true);
+    expect([rule(999), rule(1000), rule(5000)]).toEqual([null, 'server_lifetime', 'server_lifetime']);
+    expect([rule(799, 0.8), rule(800, 0.8)]).toEqual([null, 'server_lifetime']);
+  });
+
+  it('goes after one use where the lifetime is 0, and waits for that one', () => {
+    const limits = settings({ server_lifetime: 0 });
+    expect(idleServerRule(server(), NOW, limits, false)).toBe('server_lifetime');
+    expect(idleServerRule(server({ createdAt: 1, requestedAt: 0 }), NOW, limits, false)).toBeNull();
+  });
+
+  it('goes when it was idle too long, unless min_pool_size keeps it', () => {
+    const limits = settings({ server_lifetime: 1e9, server_idle_timeout: 500 });
+    const rule = (idle: number, surplus: boolean) =>
+      idleServerRule(server({ activeAt: NOW - idle }), NOW, limits, surplus);
+    expect([rule(499, true), rule(500, true), rule(500, false)]).toEqual([null, 'server_idle_timeout', null]);
+    const off = settings({ server_lifetime: 1e9, server_idle_timeout: 0 });
+    expect(idleServerRule(server({ activeAt: 0 }), NOW, off, true)).toBeNull();
+  });
+
+  it('is asked whether it is alive when it was idle for a while, each time with 0, and never without a question', () => {
+    const asks = (idle: number, server_check_delay: number, server_check_query = 'select 1') =>
+      needsCheck(server({ activeAt: NOW - idle }), NOW, settings({ server_check_delay, server_check_query }));
+    expect([asks(29, 30), asks(30, 30), asks(0, 0)]).toEqual([false, true, true]);
+    expect([asks(1000, 30, ''), asks(0, 0, '')]).toEqual([false, false]);
+  });
+});
+
+describe('a server that nobody can use yet', () => {
+  it.each([
+    ['logs in', loginServerRule, 'createdAt', 'server_connect_timeout', 'server_connect_timeout'],
+    ['answers us', testedServerRule, 'activeAt', 'server_connect_timeout', 'server_check_timeout'],
+    ['is canceled', canceledServerRule, 'activeAt', 'cancel_wait_timeout', 'cancel_wait_timeout'],
+  ] as const)('because it %s goes when that takes too long', (_, rule, stamp, setting, reason) => {
+    const limits = settings({ [setting]: 100 });
+    expect(rule(server({ [stamp]: NOW - 99 }), NOW, limits)).toBeNull();
+    expect(rule(server({ [stamp]: NOW - 100 }), NOW, limits)).toBe(reason);
+    expect(rule(server({ [stamp]: 0 }), NOW, settings({ [setting]: 0 }))).toBeNull();
+  });
+});
+
+describe('a server that is held', () => {
+  const limits = settings({ query_timeout: 100, idle_transaction_timeout: 200, transaction_timeout: 1000 });
+  const held = (looks: Parameters<typeof server>[0]) => heldServerRule(server(looks), NOW, limits);
+
+  it('may run a statement for so long', () => {
+    expect(held({ isRunning: true, queryStartedAt: NOW - 99 })).toBeNull();
+    expect(held({ isRunning: true, queryStartedAt: NOW - 100 })).toBe('query_timeout');
+    expect(held({ isRunning: false, queryStartedAt: NOW - 100 })).toBeNull();
+  });
+
+  it('does not run its client’s statement while it answers a question of ours', () => {
+    expect(held({ isRunning: true, queryStartedAt: 0 })).toBeNull();
+  });
+
+  it('may be in a transaction that does nothing for so long, a failed one too', () => {
+    for (const txStatus of [TxStatus.Transaction, TxStatus.Failed]) {
+      expect(held({ txStatus, activeAt: NOW - 199 })).toBeNull();
+      expect(held({ txStatus, activeAt: NOW - 200 })).toBe('idle_transaction_timeout');
+      expect(held({ txStatus, activeAt: NOW - 200, isRunning: true, queryStartedAt: NOW })).toBeNull();
+    }
+  });
+
+  it('may have a batch without its Sync for so long', () => {
+    expect(held({ isBatchOpen: true, activeAt: NOW - 199 })).toBeNull();
+    expect(held({ isBatchOpen: true, activeAt: NOW - 200 })).toBe('idle_transaction_timeout');
+  });
+
+  it('may have a transaction open for so long, whatever it does', () => {
+    const open = { txStatus: TxStatus.Transaction } as const;
+    expect(held({ ...open, xactStartedAt: NOW - 999 })).toBeNull();
+    expect(held({ ...open, xactStartedAt: NOW - 1000 })).toBe('transaction_timeout');
+    expect(held({ isRunning: true, queryStartedAt: NOW, xactStartedAt: NOW - 1000 })).toBe('transaction_timeout');
+    expect(held({ ...open, xactStartedAt: 0 })).toBeNull();
+  });
+
+  it('may be held between transactions for ever, as in session mode', () => {
+    expect(held({ activeAt: 0, xactStartedAt: 1 })).toBeNull();
+  });
+
+  it('has no limit where the settings are 0', () => {
+    const off = settings({ query_timeout: 0, idle_transaction_timeout: 0, transaction_timeout: 0 });
+    const looks = { txStatus: TxStatus.Transaction, activeAt: 1, queryStartedAt: 1, xactStartedAt: 1 } as const;
+    for (const isRunning of [true, false]) expect(heldServerRule(server({ ...looks, isRunning }), NOW, off)).toBeNull();
+  });
+});
+
+describe('an idle client', () => {
+  const limits = settings({ client_idle_timeout: 100 });
+
+  it('goes when it was silent too long', () => {
+    expect(idleClientRule(client({ activeAt: NOW - 99 }), NOW, limits)).toBe(false);
+    expect(idleClientRule(client({ activeAt: NOW - 100 }), NOW, limits)).toBe(true);
+    expect(idleClientRule(client({ activeAt: 0 }), NOW, settings({ client_idle_timeout: 0 }))).toBe(false);
+  });
+
+  it('is not silent while it waits for its answer', () => {
+    expect(idleClientRule(client({ activeAt: NOW - 1000, idleSince: NOW - 99 }), NOW, limits)).toBe(false);
+    expect(idleClientRule(client({ activeAt: NOW - 1000, idleSince: NOW - 100 }), NOW, limits)).toBe(true);
+  });
+
+  it('is not idle while it holds a server', () => {
+    expect(idleClientRule(client({ activeAt: 0, server: server() }), NOW, limits)).toBe(false);
+  });
+});
+
+describe('a pool without clients', () => {
+  const unused = (since: number, isAuto: boolean, pool_idle_timeout: number, autodb_idle_timeout: number) =>
+    emptyPoolRule(NOW - since, NOW, isAuto, settings({ pool_idle_timeout, autodb_idle_timeout }));
+
+  it('goes after pool_idle_timeout', () => {
+    expect([unused(99, false, 100, 0), unused(100, false, 100, 0), unused(1e9, false, 0, 0)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('of a database that has no entry of its own goes after autodb_idle_timeout too', () => {
+    expect([unused(49, true, 100, 50), unused(50, true, 100, 50), unused(50, false, 100, 50)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+});
+
+it('a clock that went back a little makes nothing expire', () => {
+  const limits = settings({ query_timeout: 1, server_connect_timeout: 1, client_idle_timeout: 1 });
+  expect(loginServerRule(server({ createdAt: NOW + 5000 }), NOW, limits)).toBeNull();
+  expect(heldServerRule(server({ isRunning: true, queryStartedAt: NOW + 5000 }), NOW, limits)).toBeNull();
+  expect(idleClientRule(client({ activeAt: NOW + 5000 }), NOW, limits)).toBe(false);
+});
