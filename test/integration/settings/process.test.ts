@@ -1,0 +1,136 @@
+// Settings of the end of the process, and of its files.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { ConfigTree } from '../../support/pooler.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+import { connectAndLogin, type WireClient } from '../../support/wire.ts';
+import { begin, errorOf, expectNever, fakeFor, farewell, poolerFor, targetOf, timed } from './for-settings.ts';
+import { commandWith } from './the-command.ts';
+
+test('pidfile: it holds the process id while the pooler runs, and is gone when it has ended', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'pgsluice-pid-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const pidfile = join(directory, 'pgsluice.pid');
+  const command = await commandWith({ pidfile });
+  await command.line('pgsluice is up');
+  expect(readFileSync(pidfile, 'utf8')).toBe(`${command.process.pid}\n`);
+  command.signal('SIGQUIT');
+  expect(await command.exit()).toBe(0);
+  expect(existsSync(pidfile)).toBe(false);
+});
+
+describe('shutdown_mode', () => {
+  /** The command in front of a scripted Postgres, with one client that is idle and one in a transaction. */
+  async function commandInUse(settings: ConfigTree) {
+    const { host, port } = await fakeFor();
+    const app = { databases: { app: { host, port } }, users: { app: { password: 'secret' } } };
+    const command = await commandWith({ ...app, shutdown_idle: '100ms', ...settings });
+    const at = await command.port();
+    const connect = () => connectAndLogin(at, { user: 'app', password: 'secret', database: 'app' });
+    const [idle, busy]: [WireClient, WireClient] = [await connect(), await connect()];
+    await begin(busy);
+    return { command, connect, idle, busy };
+  }
+
+  test('shutdown_mode: TERM with wait_for_clients goes on serving, new clients too, until none is left', async () => {
+    const { command, connect, idle, busy } = await commandInUse({ shutdown_mode: 'wait_for_clients' });
+    command.signal('SIGTERM');
+    await command.line('shutdown');
+    const late = await connect();
+    for (const client of [idle, late]) expect(await client.rows('SELECT 1')).toHaveLength(1);
+    await Promise.all([idle.end(), busy.end()]);
+    await expectNever(() => command.hasExited, 400);
+    await late.end();
+    expect(await command.exit()).toBe(0);
+  });
+
+  test('shutdown_mode: TERM with wait_for_servers closes idle clients, refuses new ones and lets transactions end', async () => {
+    const { command, connect, idle, busy } = await commandInUse({ shutdown_mode: 'wait_for_servers' });
+    command.signal('SIGTERM');
+    expect(await farewell(idle)).toMatchObject({ C: '57P01' });
+    expect((await errorOf(connect())).code).toBe('57P01');
+    await busy.rows('SELECT 1');
+    expect(command.hasExited).toBe(false);
+    await busy.rows('COMMIT');
+    expect(await farewell(busy)).toMatchObject({ C: '57P01' });
+    expect(await command.exit()).toBe(0);
+  });
+
+  test('shutdown_mode: TERM with immediate closes everything', async () => {
+    const { command, idle, busy } = await commandInUse({ shutdown_mode: 'immediate' });
+    command.signal('SIGTERM');
+    for (const client of [idle, busy]) expect(await farewell(client)).toMatchObject({ C: '57P01' });
+    expect(await command.exit()).toBe(0);
+  });
+
+  test('shutdown_mode: a reload changes what TERM does', async () => {
+    const { command, busy } = await commandInUse({ shutdown_mode: 'wait_for_clients' });
+    command.change({ shutdown_mode: 'immediate' });
+    command.signal('SIGHUP');
+    await command.line('reload: changed');
+    command.signal('SIGTERM');
+    await farewell(busy);
+    expect(await command.exit()).toBe(0);
+  });
+});
+
+describe('how long it takes', () => {
+  const shutDown = async (settings: ConfigTree) => {
+    const pooler = await poolerFor(targetOf(await fakeFor()), settings);
+    let isDown = false;
+    const stopped = pooler.app.stopped.then(() => {
+      isDown = true;
+    });
+    return { pooler, stopped, isDown: () => isDown, go: () => pooler.app.control.shutdown('wait_for_clients') };
+  };
+
+  test('shutdown_idle: it ends when there was no client for this time, and a client that comes meanwhile is served', async () => {
+    const { pooler, stopped, isDown, go } = await shutDown({ shutdown_idle: '500ms' });
+    const first = await pooler.connect();
+    go();
+    await first.end();
+    await expectNever(isDown, 300);
+    const second = await pooler.connect();
+    await expectNever(isDown, 600);
+    await second.end();
+    const { ms } = await timed(stopped);
+    expect(ms).toBeGreaterThan(400);
+    expect(ms).toBeLessThan(1500);
+  });
+
+  test('shutdown_min_wait: it goes on accepting clients for at least this time', async () => {
+    const { pooler, stopped, isDown, go } = await shutDown({ shutdown_idle: '50ms', shutdown_min_wait: '600ms' });
+    go();
+    const over = timed(stopped);
+    await expectNever(isDown, 300);
+    await (await pooler.connect()).end();
+    expect((await over).ms).toBeGreaterThan(550);
+    expect((await over).ms).toBeLessThan(1500);
+  });
+
+  test('shutdown_timeout: it ends at latest after this time, whoever is connected', async () => {
+    const { pooler, stopped, go } = await shutDown({ shutdown_timeout: '500ms' });
+    const client = await pooler.connect();
+    await begin(client);
+    go();
+    const over = timed(stopped);
+    // A stricter request does not begin the time again.
+    await waitUntil(() => pooler.log.some(({ msg }) => msg === 'shutdown'));
+    pooler.app.control.shutdown('wait_for_servers');
+    expect(await farewell(client)).toMatchObject({ C: '57P01' });
+    expect((await over).ms).toBeGreaterThan(450);
+    expect((await over).ms).toBeLessThan(1500);
+    expect(pooler.log).toContainEqual(expect.objectContaining({ level: 'warn', clients: 1 }));
+  });
+
+  test('shutdown_timeout: 0 is no limit', async () => {
+    const { pooler, stopped, isDown, go } = await shutDown({ shutdown_timeout: 0, shutdown_idle: '50ms' });
+    const client = await pooler.connect();
+    go();
+    await expectNever(isDown, 600);
+    await client.end();
+    await stopped;
+  });
+});
