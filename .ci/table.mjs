@@ -11,7 +11,9 @@ const required = new Set((process.env.CI_REQUIRE ?? '').split(',').filter(Boolea
 const suitesOnDisk = readdirSync(join(root, 'test')).filter(
   (name) => name !== 'support' && hasTests(join(root, 'test', name)),
 );
-const suitesWithPostgres = suitesOnDisk.filter((name) => ['integration', 'transparency', 'drivers', 'regress'].includes(name));
+const suitesWithPostgres = suitesOnDisk.filter((name) =>
+  ['integration', 'transparency', 'drivers', 'regress'].includes(name),
+);
 const expected = {
   'postgres-18': suitesOnDisk,
   'postgres-15': suitesWithPostgres,

@@ -14,7 +14,11 @@ const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 const server = await startEmbeddedPostgres();
 const { host, port, user, password } = server;
 const target = { host, port, user, password, database: 'postgres' };
-const pooler = await startCommand(target, { auth_type: 'trust', max_client_conn: count + 100, client_login_timeout: 0 });
+const pooler = await startCommand(target, {
+  auth_type: 'trust',
+  max_client_conn: count + 100,
+  client_login_timeout: 0,
+});
 
 async function login(): Promise<Socket> {
   const socket = connect({ port: pooler.port, host: pooler.host });
@@ -55,7 +59,9 @@ try {
   const used = pooler.rss();
   const perClient = (bytes: number) => `${((bytes - before) / sockets.length / 1024).toFixed(1)} kB`;
   console.log(`${sockets.length} clients logged in in ${loginSeconds.toFixed(1)} s; ${closed} were closed`);
-  console.log(`idle: ${perClient(idle)} each (RSS ${(before / 2 ** 20).toFixed(0)} -> ${(idle / 2 ** 20).toFixed(0)} MB)`);
+  console.log(
+    `idle: ${perClient(idle)} each (RSS ${(before / 2 ** 20).toFixed(0)} -> ${(idle / 2 ** 20).toFixed(0)} MB)`,
+  );
   console.log(`after a query of each: ${perClient(used)} each`);
   for (const socket of sockets) socket.destroy();
 } finally {
