@@ -29,6 +29,7 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   login_failed: 'Postgres refused the login, or closed the connection during it.',
   pool_idle_timeout: 'Its pool was forgotten after pool_idle_timeout or autodb_idle_timeout.',
   protocol_violation: 'Postgres sent what the protocol does not allow at this point, or what nobody asked for.',
+  query_timeout: 'Its client had said good-bye behind a statement that ran longer than query_timeout.',
   question_failed:
     "A statement of pgsluice's own failed on it: check, reset, rollback, connect_query, or a client's parameters.",
   reconnect: 'RECONNECT replaces it.',

@@ -152,6 +152,10 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     return this.#console !== null;
   }
 
+  get isMidMessage(): boolean {
+    return this.#toServer && this.#reader.midMessage;
+  }
+
   get isLeaving(): boolean {
     return this.#leaving !== null;
   }
@@ -279,6 +283,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (server !== null) {
       server.stream.flush();
       // A message that was cut when its transaction ended (late CopyData) is whole now.
+      server.probe();
       if (server.isSettled) this.#maybeRelease(server);
     }
     // It is gone, and what it left was no good-bye after all.
@@ -549,7 +554,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const server = this.server;
     // An error can't follow half a reply.
     const isTold = error !== null && !(server?.isMidReply ?? false);
-    const isMidMessage = server !== null && this.#toServer && this.#reader.midMessage;
+    const isMidMessage = server !== null && this.isMidMessage;
     moveClient(this, ClientState.Closed, this.#host.lists);
     this.#login?.stop();
     this.#console?.close();

@@ -11,6 +11,7 @@ import type { SteadyClock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
 import type { List } from '../util/list.ts';
 import {
+  askedServerRule,
   canceledServerRule,
   emptyPoolRule,
   heldServerRule,
@@ -19,7 +20,6 @@ import {
   loginServerRule,
   needsCheck,
   silentSince,
-  testedServerRule,
 } from './rules.ts';
 
 export const TICK_MS = 100;
@@ -110,9 +110,13 @@ export class Janitor {
   }
 
   #tendHeld(pool: Pool, now: number): void {
-    const { query_timeout, transaction_timeout, idle_transaction_timeout } = pool.settings;
-    if (query_timeout === 0 && transaction_timeout === 0 && idle_transaction_timeout === 0) return;
-    for (const server of pool.servers.active) {
+    // Closing one may hand another to its client.
+    for (const server of [...pool.servers.active]) {
+      if (server.isAsked && server.holder !== null) {
+        const silent = askedServerRule(server, now, pool.settings);
+        if (silent !== null) server.close(silent);
+        continue;
+      }
       const reason = heldServerRule(server, now, pool.settings);
       if (reason === null || server.holder === null) continue;
       const error = poolerError(reason, formatDuration(now - stampOf(server, reason)));
@@ -137,7 +141,7 @@ export class Janitor {
       if (reason !== null) server.close(reason, `no login within ${formatDuration(settings.server_connect_timeout)}`);
     }
     for (const server of servers.tested) {
-      const reason = testedServerRule(server, now, settings);
+      const reason = askedServerRule(server, now, settings);
       if (reason !== null) server.close(reason);
     }
     for (const server of servers.being_canceled) {

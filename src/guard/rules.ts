@@ -37,12 +37,17 @@ export function loginServerRule(server: Server, now: number, settings: Effective
 }
 
 /** A server that owes an answer to a question of ours (check, reset): as long as a login may take. */
-export function testedServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
+export function askedServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
   return isOver(server.activeAt, now, settings.server_connect_timeout) ? 'server_check_timeout' : null;
 }
 
-/** A server whose cancel request is under way. */
+/** A server whose client is gone: what it runs is being cancelled, or, where its client wanted that, done to the end. */
 export function canceledServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
+  if (server.isLeftToFinish && server.cancelsInFlight === 0 && !server.isAsked) {
+    return server.queryStartedAt > 0 && isOver(server.queryStartedAt, now, settings.query_timeout)
+      ? 'query_timeout'
+      : null;
+  }
   return isOver(server.activeAt, now, settings.cancel_wait_timeout) ? 'cancel_wait_timeout' : null;
 }
 

@@ -52,8 +52,10 @@ function onError(this: OwnedSocket, error: Error): void {
   this[STREAM]!.ended(error);
 }
 
-/** How long a closing connection may take to deliver its last bytes before it is cut. */
+/** A closing connection is cut when for so long nothing moves on it, */
 const LINGER_MS = 5_000;
+/** and after so long whatever moves: a peer that trickles bytes would keep it for ever. */
+const LINGER_AT_MOST_MS = 30_000;
 
 export class Stream {
   handler: StreamHandler;
@@ -178,6 +180,8 @@ export class Stream {
     socket.removeListener('data', onData);
     socket.resume(); // so that the peer's own close is seen
     socket.setTimeout(LINGER_MS, () => socket.destroy());
+    const deadline = setTimeout(() => socket.destroy(), LINGER_AT_MOST_MS);
+    socket.once('close', () => clearTimeout(deadline));
     if (lastBytes === null) socket.end();
     else socket.end(lastBytes);
   }

@@ -258,7 +258,10 @@ export class Pool implements ServerOwner {
       server.close('client_disconnect_in_query');
       return;
     }
-    if (server.state !== 'being_canceled') moveServer(server, this.servers, 'being_canceled');
+    if (server.state !== 'being_canceled') {
+      moveServer(server, this.servers, 'being_canceled');
+      server.isLeftToFinish = letFinish;
+    }
     if (!server.replies.isIdle && !letFinish && server.cancelsInFlight === 0) this.#context.cancel(server, this);
   }
 

@@ -25,6 +25,9 @@ export type ServerLoginStep =
   | { readonly kind: 'ready' }
   | { readonly kind: 'fail'; readonly error: ErrorFields };
 
+/** Postgres 18 reports 15 parameters, an extension may add some: more is nobody's honest server. */
+export const MAX_REPORTED = 256;
+
 const WAIT: ServerLoginStep = { kind: 'wait' };
 
 export class ServerLogin {
@@ -102,7 +105,7 @@ export class ServerLogin {
 
   #parameterStatus(buffer: Buffer, start: number, end: number): void {
     const pair = readParameterStatus(buffer, start, end);
-    if (pair !== null) this.reported.set(pair[0], pair[1]);
+    if (pair !== null && this.reported.size < MAX_REPORTED) this.reported.set(pair[0], pair[1]);
   }
 }
 

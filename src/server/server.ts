@@ -12,13 +12,15 @@ import { query, terminate } from '../protocol/writer.ts';
 import { isCarried, ParameterSet } from '../session/parameters.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ListNode } from '../util/list.ts';
-import { readParameterStatus, type ServerLogin, type ServerLoginStep } from './login.ts';
+import { MAX_REPORTED, readParameterStatus, type ServerLogin, type ServerLoginStep } from './login.ts';
 import { ReplyQueue, Route } from './reply-queue.ts';
 import { ServerState } from './states.ts';
 
 /** Whoever holds a server. The replies are written to its stream directly. */
 export interface ServerHolder {
   readonly stream: Stream;
+  /** A part of a message of its was sent: nothing may be written to the server before the rest. */
+  readonly isMidMessage: boolean;
   /** Postgres reported a parameter in answer to the holder's own statement (or on its own account). */
   onServerParameter(name: string, value: string): void;
   /** Everything is answered, tx status I: the server may be released. */
@@ -61,6 +63,7 @@ export type ServerCloseReason =
   | 'login_failed'
   | 'pool_idle_timeout'
   | 'protocol_violation'
+  | 'query_timeout'
   | 'question_failed'
   | 'reconnect'
   | 'replication_ended'
@@ -108,6 +111,8 @@ export class Server implements StreamHandler, ListNode<Server> {
   closeReason: ServerCloseReason | null = null;
   /** It was ready to serve once. */
   isProven = false;
+  /** Its client said good-bye behind a statement that still runs, and wants it done. */
+  isLeftToFinish = false;
   /** Cancel requests on their way to Postgres: until they are over, a statement of another client could be hit. */
   cancelsInFlight = 0;
 
@@ -178,6 +183,11 @@ export class Server implements StreamHandler, ListNode<Server> {
   /** Its holder's statement runs (as opposed to: the holder's transaction is idle). */
   get isRunning(): boolean {
     return this.replies.length > 0 || this.replies.isCopyIn;
+  }
+
+  /** A question of ours is out. */
+  get isAsked(): boolean {
+    return this.#question !== null;
   }
 
   /**
@@ -322,7 +332,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.#lastWords(this.#fatal);
       return;
     }
-    if (this.replies.needsProbe) this.#probe();
+    this.probe();
     this.#settle();
   }
 
@@ -401,6 +411,10 @@ export class Server implements StreamHandler, ListNode<Server> {
     const pair = reader.last ? readParameterStatus(reader.buffer, reader.start, reader.end) : null;
     if (pair === null) return;
     const [name, value] = pair;
+    if (this.reported.size >= MAX_REPORTED && !this.reported.has(name)) {
+      this.closeReason ??= 'protocol_violation';
+      return;
+    }
     this.reported.set(name, value);
     if (this.#route !== Route.Forward || !isCarried(name)) return;
     this.parameters = this.parameters.with(name, value);
@@ -430,7 +444,9 @@ export class Server implements StreamHandler, ListNode<Server> {
     }
   }
 
-  #probe(): void {
+  /** Asks what may be left, when all that is known of is answered. Called again when the holder has sent a message whole. */
+  probe(): void {
+    if (!this.replies.needsProbe || this.holder?.isMidMessage === true) return;
     this.replies.probeSent();
     this.stream.write(query(''));
   }

@@ -21,6 +21,17 @@ test('a statement with Terminate right behind it is sent, and its server serves 
   await next.end();
 });
 
+test('a statement with a good-bye behind it may take longer than cancel_wait_timeout', async () => {
+  await pooler.current.reload({ cancel_wait_timeout: '200ms' });
+  const client = await pooler.current.connect();
+  client.send(build.query('SELECT pg_sleep(0.7); INSERT INTO done VALUES (1)'), build.terminate());
+  await waitUntil(() => pooler.current.pool().servers.being_canceled.length === 1);
+  const [server] = pooler.current.pool().servers.being_canceled;
+  await waitUntil(() => pooler.current.pool().servers.idle.length === 1, { timeoutMs: 3_000 });
+  expect([...pooler.current.pool().servers.idle]).toEqual([server]);
+  expect(await stored()).toBe(1);
+});
+
 test('bytes of nonsense right behind a statement do not leave a server that waits for an answer for ever', async () => {
   const client = await pooler.current.connect();
   client.send(build.query('SELECT pg_sleep(0.05)'), build.messageWithLength('Q', -1));

@@ -1,6 +1,7 @@
 // What time does to servers and clients: each rule at its edge, and off.
 import { describe, expect, it } from 'vitest';
 import {
+  askedServerRule,
   canceledServerRule,
   emptyPoolRule,
   heldServerRule,
@@ -8,7 +9,6 @@ import {
   idleServerRule,
   loginServerRule,
   needsCheck,
-  testedServerRule,
 } from '../../../src/guard/rules.ts';
 import type { PoolClient } from '../../../src/pool/pool-client.ts';
 import { TxStatus } from '../../../src/protocol/message-types.ts';
@@ -64,13 +64,28 @@ describe('an idle server', () => {
 describe('a server that nobody can use yet', () => {
   it.each([
     ['logs in', loginServerRule, 'createdAt', 'server_connect_timeout', 'server_connect_timeout'],
-    ['answers us', testedServerRule, 'activeAt', 'server_connect_timeout', 'server_check_timeout'],
+    ['answers us', askedServerRule, 'activeAt', 'server_connect_timeout', 'server_check_timeout'],
     ['is canceled', canceledServerRule, 'activeAt', 'cancel_wait_timeout', 'cancel_wait_timeout'],
   ] as const)('because it %s goes when that takes too long', (_, rule, stamp, setting, reason) => {
     const limits = settings({ [setting]: 100 });
     expect(rule(server({ [stamp]: NOW - 99 }), NOW, limits)).toBeNull();
     expect(rule(server({ [stamp]: NOW - 100 }), NOW, limits)).toBe(reason);
     expect(rule(server({ [stamp]: 0 }), NOW, settings({ [setting]: 0 }))).toBeNull();
+  });
+});
+
+describe('a server whose client said good-bye behind its statement', () => {
+  const limits = settings({ cancel_wait_timeout: 100, query_timeout: 1000 });
+  const rule = (looks: Partial<Server>) =>
+    canceledServerRule(server({ isLeftToFinish: true, cancelsInFlight: 0, activeAt: 0, ...looks }), NOW, limits);
+  it('may finish it, however silent it is, within query_timeout', () => {
+    expect(rule({ queryStartedAt: NOW - 999 })).toBeNull();
+    expect(rule({ queryStartedAt: NOW - 1000 })).toBe('query_timeout');
+  });
+
+  it('does not wait for a cancel, or an answer to us, longer than others', () => {
+    expect(rule({ queryStartedAt: NOW, cancelsInFlight: 1 })).toBe('cancel_wait_timeout');
+    expect(rule({ queryStartedAt: NOW, isAsked: true } as Partial<Server>)).toBe('cancel_wait_timeout');
   });
 });
 

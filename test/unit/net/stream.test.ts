@@ -140,6 +140,21 @@ describe('end()', () => {
   });
 });
 
+describe('end() to a peer that stays', () => {
+  it('cuts it in the end, though it trickles bytes', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { stream, socket, peer } = await pair();
+    stream.end(null);
+    peer.write('x');
+    vi.advanceTimersByTime(29_000);
+    expect(socket.destroyed).toBe(false);
+    vi.advanceTimersByTime(1_000);
+    expect(socket.destroyed).toBe(true);
+    vi.useRealTimers();
+    peer.destroy();
+  });
+});
+
 describe('a peer', () => {
   it('that ends is told once, behind its last bytes', async () => {
     const { stream, socket, peer, diary } = await pair();
