@@ -141,11 +141,8 @@ export class ChaosClient {
       build.query(`SELECT '${token}' || repeat('x', 20000) FROM generate_series(1, ${rows})`),
       [{ token }],
     );
-    if (isSlow) {
-      await delay(this.#random.below(50));
-      connection.socket.resume();
-    }
-    await answered;
+    const resumed = isSlow ? delay(this.#random.below(50)).then(() => connection.socket.resume()) : null;
+    await Promise.all([answered, resumed]);
   }
 
   async #halfMessage(connection: ChaosConnection): Promise<void> {
