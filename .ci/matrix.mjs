@@ -1,4 +1,5 @@
-// npm run test:matrix: the suites that need a real Postgres, once per older major version. Arguments: majors (default all of them).
+// npm run test:matrix: the suites that need a real Postgres, once per older major version. Arguments: majors (default all
+// of them), and --all for everything: what takes long and hardly depends on the version is left out otherwise.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,15 @@ const suites = ['integration', 'transparency', 'drivers', 'regress'].filter((sui
   const dir = join(root, 'test', suite);
   return existsSync(dir) && readdirSync(dir, { recursive: true }).some((file) => file.endsWith('.test.ts'));
 });
-const wanted = process.argv.slice(2);
+const LONG = [
+  'test/drivers/{pg,postgres-js}.test.ts',
+  'test/integration/{embedded-postgres,wire-large}.test.ts',
+  'test/integration/settings/**',
+  'test/regress/backpressure.test.ts',
+  'test/transparency/faults.test.ts',
+];
+const isAll = process.argv.includes('--all');
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--all');
 const majors = wanted.length > 0 ? wanted : Object.keys(versions);
 const reports = process.env.PGSLUICE_REPORTS;
 if (reports) mkdirSync(reports, { recursive: true });
@@ -27,6 +36,7 @@ for (const major of majors) {
   if (reports) env.PGSLUICE_REPORT = join(reports, `postgres-${major}.json`);
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const args = [vitest, 'run', ...suites.flatMap((suite) => ['--project', suite])];
+  if (!isAll) args.push(...LONG.flatMap((pattern) => ['--exclude', pattern]));
   const { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) failed = true;
 }

@@ -61,7 +61,7 @@ test('a refused replication login refuses and slows nobody else', async () => {
   const login = { user: 'plain_role', password: 'x' };
   await expect(pooler.connect({ ...login, ...replication })).rejects.toMatchObject({
     code: '42501',
-    fields: { M: 'permission denied to start WAL sender' },
+    fields: { M: expect.stringMatching(/wal ?sender/i) }, // 15 has other words
   });
   const pool = pooler.pool(pooler.database, 'plain_role');
   expect([pool.isRefused, pool.loginFailures, pool.lastLoginError]).toEqual([false, 0, null]);
