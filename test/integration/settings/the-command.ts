@@ -1,7 +1,7 @@
 // `pgsluice run` as a process of its own: its log, its exit code, its signals.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -77,6 +77,10 @@ export class Command {
   }
 }
 
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').map(Number).filter(Boolean);
+}
+
 /** Runs the command with this configuration until the test ends. Without databases: it needs no Postgres. */
 export async function commandWith(settings: ConfigTree, options: CommandOptions = {}): Promise<Command> {
   const directory = mkdtempSync(join(tmpdir(), 'pgsluice-command-'));
@@ -90,7 +94,11 @@ export async function commandWith(settings: ConfigTree, options: CommandOptions 
   const shell = ['-c', `${limit}exec "$@"`, 'sh', ...wrapped];
   const command = new Command(file, tree, spawn('/bin/sh', shell, { stdio: ['ignore', 'pipe', 'pipe'] }));
   onTestFinished(async () => {
-    if (!command.hasExited) command.signal('SIGKILL');
+    if (!command.hasExited) {
+      // A terminal's program leads a session of its own, and would outlive `script`.
+      for (const child of childrenOf(command.process.pid!)) process.kill(child, 'SIGKILL');
+      command.signal('SIGKILL');
+    }
     await command.exit();
     rmSync(directory, { recursive: true, force: true });
   });
