@@ -14,6 +14,7 @@ import { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { backendKeyData, parameterStatus, query, readyForQuery, terminate } from '../protocol/writer.ts';
 import type { HeldServerReason, Server, ServerCloseReason, ServerHolder } from '../server/server.ts';
+import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';
 import { difference, ParameterSet } from '../session/parameters.ts';
 import { kindNames } from '../session/policy.ts';
@@ -141,6 +142,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #console: ConsoleLink | null = null;
   /** The message under the cursor goes to the server. */
   #toServer = false;
+  /** A message that may reset startup parameters was sent: nothing follows it before its answer. */
+  #isHeldForReset = false;
   /** From here on in the fragment under the cursor: what stands before was sent in other words. */
   #relayFrom = 0;
   /** The batch under way: bytes [start, end), when it came in one chunk; null when it did not. */
@@ -305,7 +308,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       if (!this.#toServer) continue;
       const from = reader.first ? this.#relayFrom : reader.start;
       if (from < reader.end) this.server?.stream.relay(reader.buffer, from, reader.end);
-      if (this.#session.isToRestore && reader.last) this.#restore(reader.type);
+      if (reader.last && this.#session.mayReset(reader.type)) this.#isHeldForReset = true;
     }
     if (reader.error !== null) {
       this.violation(reader.error);
@@ -327,6 +330,10 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #admit(reader: FrameReader): boolean {
     const type = reader.type;
     this.#toServer = false;
+    if (this.#isHeldForReset) {
+      reader.again();
+      return false;
+    }
     switch (type) {
       case Frontend.Query:
         if (this.#stage === 'relay' && this.pool!.settings.disable_pqexec) {
@@ -392,6 +399,9 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       case Frontend.Describe:
       case Frontend.Close:
         if (this.#name(server, type, reader)) return true;
+        break;
+      case Frontend.FunctionCall:
+        if (this.#sharesSession) server.suspect |= this.#session.lookAtFunctionCall(reader);
     }
     server.replies.sent(type);
     this.#toServer = true;
@@ -501,6 +511,11 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     return true;
   }
 
+  /** Its session follows it from server to server. */
+  get #sharesSession(): boolean {
+    return this.dedicated === null && this.pool!.settings.pool_mode !== 'session';
+  }
+
   /** False: names go to the server as they are. */
   get #sharesStatements(): boolean {
     const { pool_mode, max_prepared_statements } = this.pool!.settings;
@@ -511,7 +526,14 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   /** What may this statement do to the session? Found out when its transaction is over. False: it is not let through. */
   #look(server: Server, reader: FrameReader): boolean {
     const pool = this.pool!;
-    if (pool.settings.pool_mode === 'session' || this.dedicated !== null) return true;
+    if (this.dedicated !== null) return true;
+    if (pool.settings.pool_mode === 'session') {
+      // Its session stays where it is: only a RESET goes to the wrong place, and some things no reset undoes.
+      const found = this.#session.look(reader, pool.settings, POSTGRES_LEXICON, pool.customNames, UNSURE_LEXING);
+      if (this.#session.startup !== ParameterSet.EMPTY) server.suspect |= found & Suspect.Resets;
+      server.pins |= found & (Suspect.Load | Suspect.Seed);
+      return true;
+    }
     const lexing = (server.suspect & Suspect.Parameter) === 0 ? server.lexing : UNSURE_LEXING;
     const found = this.#session.look(reader, pool.settings, pool.lexicon, pool.customNames, lexing);
     if (this.#session.warned !== Suspect.None)
@@ -561,10 +583,27 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     return this.#statements?.nameOf(id) ?? null;
   }
 
-  /** Behind a RESET: it went to the server's default, the client's own is what it asked for at its login. */
-  #restore(type: number): void {
-    const sql = this.#session.takeRestore(type);
-    if (sql !== null) this.server?.restore(sql);
+  /**
+   * A RESET is answered. It went to the server's default, the client's own is what it asked for at its login: set again inside
+   * the transaction, if one is open; else the inspection finds it gone. True: the client waits for that.
+   */
+  #afterReset(server: Server): boolean {
+    if (!server.replies.isIdle) return false;
+    this.#isHeldForReset = false;
+    const sql = this.#session.takeRestore();
+    if (sql === null || server.txStatus !== TxStatus.Transaction) return false;
+    this.#stage = 'inspecting';
+    server.ask(
+      sql,
+      () => {
+        if (this.server !== server) return;
+        this.#stage = 'relay';
+        this.onServerProgress();
+      },
+      null,
+      true,
+    );
+    return true;
   }
 
   #answerSync(): boolean {
@@ -678,8 +717,30 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
         return;
       }
       this.parameters = this.#session.expected(server.parameters);
-      this.onServerReady();
+      if (this.parameters.equals(server.parameters)) this.onServerReady();
+      else this.#restore(server);
     });
+  }
+
+  /** What it asked for at its login was reset: it is told what holds now. */
+  #restore(server: Server): void {
+    const wanted = this.parameters;
+    this.#stage = 'inspecting';
+    server.ask(
+      difference(server.parameters, wanted),
+      (error) => {
+        if (error === null) {
+          server.wasPrepared(wanted);
+          server.suspect = Suspect.None; // what it reported was ours
+        } else server.suspect |= Suspect.Parameter;
+        if (this.server !== server) return;
+        this.#stage = 'relay';
+        if (error === null) this.onServerReady();
+        else this.close('session_not_prepared', asFatal(error), error.message);
+      },
+      null,
+      true,
+    );
   }
 
   /** From the server ------------------------------------------------------------------------------------------------- */
@@ -687,12 +748,14 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   onServerReady(): void {
     const server = this.server;
     this.#batch = null;
+    if (this.#isHeldForReset && server !== null && this.#afterReset(server)) return;
     if (server?.isSettled) this.#maybeRelease(server);
     this.onServerProgress();
   }
 
   onServerProgress(): void {
     const server = this.server;
+    if (this.#isHeldForReset && server !== null && this.#afterReset(server)) return;
     if (server !== null && server.txStatus !== TxStatus.Idle && this.pool!.settings.pool_mode === 'statement') {
       if (server.replies.isIdle) {
         server.closeReason = 'statement_mode_transaction';
@@ -709,6 +772,10 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (this.#stage !== 'relay' || this.dedicated !== null || this.#reader.midMessage) return;
     const { pool_mode, server_fast_close } = this.pool!.settings;
     if (pool_mode === 'session' && this.#leaving === null) {
+      if ((server.suspect & Suspect.Resets) !== 0) {
+        this.#inspect(server);
+        return;
+      }
       // Its session is on that server: it can't go on with another one as if nothing had happened.
       if (server_fast_close && server.closeReason !== null) server.close(server.closeReason);
       return;

@@ -10,6 +10,9 @@ const MAX_NAME = 4_096;
 /** Where the names of a Bind have to end. Postgres looks at 63 bytes of each (NAMEDATALEN). */
 const BIND_HEAD = 512;
 
+/** FunctionCall up to the function's oid. */
+const CALL_HEAD = 9;
+
 export interface RelayTables {
   readonly hold: HoldTable;
   readonly heads: HeadTable;
@@ -21,5 +24,11 @@ export function makeRelayTables(classifyMaxBytes: number): RelayTables {
   hold[Frontend.Parse] = Math.max(classifyMaxBytes, MAX_PARSE);
   hold[Frontend.Describe] = MAX_NAME;
   hold[Frontend.Close] = MAX_NAME;
-  return { hold, heads: headTable([Frontend.Bind], BIND_HEAD) };
+  return { hold, heads: makeHeads() };
+}
+
+function makeHeads(): HeadTable {
+  const heads = headTable([Frontend.Bind], BIND_HEAD);
+  heads[Frontend.FunctionCall] = CALL_HEAD;
+  return heads;
 }

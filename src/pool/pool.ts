@@ -15,6 +15,7 @@ import { CustomNames } from '../session/custom-names.ts';
 import { CATALOG_QUERY, CatalogReader, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
 import { type Lexicon, POSTGRES_LEXICON } from '../session/lexicon.ts';
 import type { ParameterSet } from '../session/parameters.ts';
+import { sessionPolicy } from '../session/policy.ts';
 import { PreparedStatements } from '../session/prepared.ts';
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
@@ -315,6 +316,7 @@ export class Pool implements ServerOwner {
     this.stats.inspectionCount += 1;
     const isChanged = (server.suspect & Suspect.Catalog) !== 0;
     server.inspect(this.customNames, (error) => {
+      server.pins &= sessionPolicy(this.settings.session_policy, this.settings.session_opaque).watched;
       if (error !== null || !isChanged) done(error);
       else {
         this.#context.onCatalogChanged(this);
@@ -394,7 +396,8 @@ export class Pool implements ServerOwner {
 
   #reset(server: Server): void {
     const sql = this.settings.server_reset_query;
-    if (sql === '') this.#clean(server);
+    if ((server.pins & NOT_UNDOABLE) !== 0) server.close('session_kept');
+    else if (sql === '') this.#clean(server);
     else this.#askFirst(server, sql, 'server_reset_query', true);
   }
 

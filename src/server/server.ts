@@ -10,7 +10,7 @@ import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { message, parse, query, sync, terminate } from '../protocol/writer.ts';
 import type { CustomNames } from '../session/custom-names.ts';
-import { BLIND_PINS, Inspection, inspectionQuery, partsToInspect } from '../session/inspection.ts';
+import { BLIND_PINS, Inspection, inspectionQuery } from '../session/inspection.ts';
 import { type Lexing, lexingOf } from '../session/lexing.ts';
 import { isCarried, ParameterSet } from '../session/parameters.ts';
 import { SERVER_NAME_PREFIX } from '../session/prepared.ts';
@@ -265,11 +265,13 @@ export class Server implements StreamHandler, ListNode<Server> {
   /**
    * Asks a question of ours; its reply is swallowed, and its rows are read. Only when nothing is owed, or behind what is.
    * done is called once: with the error, with null, or never when the server is closed first.
+   * isTold: the parameters that it reports are for the holder to know.
    */
-  ask(sql: string, done: (error: ErrorFields | null) => void, rows: RowReader | null = null): void {
+  ask(sql: string, done: (error: ErrorFields | null) => void, rows: RowReader | null = null, isTold = false): void {
     if (this.#question !== null) throw new Error(`server ${this.id}: a question is already out`);
     this.#question = { error: null, answered: false, rows, done };
-    this.replies.sent(Frontend.Query, true);
+    if (isTold) this.replies.restoreSent();
+    else this.replies.sent(Frontend.Query, true);
     this.activeAt = this.#clock.now();
     if (rows !== null) this.#reader.setHold(ANSWER_TABLE);
     this.stream.write(query(sql));
@@ -293,7 +295,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.isTainted = true;
       this.#taintedBy = this.holder;
     }
-    const inspection = new Inspection(partsToInspect(this.suspect, this.pins), this.loginRole);
+    const inspection = new Inspection(this.suspect, this.pins, this.loginRole);
     this.pins |= this.suspect & BLIND_PINS;
     this.suspect = Suspect.None;
     if (inspection.parts === 0) {

@@ -6,7 +6,7 @@
 // and tables by their triggers, rules, defaults, constraints and policies.
 
 import type { CustomNames } from './custom-names.ts';
-import { Lexicon, POSTGRES_LEXICON, wordHash } from './lexicon.ts';
+import { Lexicon, POSTGRES_FUNCTIONS, POSTGRES_LEXICON, wordHash } from './lexicon.ts';
 import { lexingOf } from './lexing.ts';
 import { scanBody } from './scan.ts';
 import { Suspect } from './suspect.ts';
@@ -63,7 +63,15 @@ const MAX_BODY = 65_536;
 const FIRST_NORMAL_OID = 16_384;
 
 /** The letter of a row's first column. */
-const Kind = { function: 'f', uses: 'u', passesOn: 'e', relation: 'r', sequence: 'q' } as const;
+const Kind = {
+  function: 'f',
+  uses: 'u',
+  usesPostgres: 'b',
+  unnamed: 'a',
+  passesOn: 'e',
+  relation: 'r',
+  sequence: 'q',
+} as const;
 
 const OWN = `>= ${FIRST_NORMAL_OID}`;
 
@@ -89,6 +97,27 @@ const USE_ROWS = `SELECT '${Kind.uses}', d.refobjid::text, CASE WHEN d.classid =
  WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid ${OWN}
   AND d.classid IN ('pg_proc'::regclass, 'pg_rewrite'::regclass, 'pg_attrdef'::regclass, 'pg_trigger'::regclass,
     'pg_constraint'::regclass, 'pg_policy'::regclass)`;
+
+const OF_POSTGRES = `ARRAY[${[...POSTGRES_FUNCTIONS.keys()].map((name) => `'${name}'`).join(',')}]::name[]`;
+
+/** What stands in a relation's rules, defaults, constraints, policies and indexes; calls of Postgres' own functions leave no dependency. */
+const USE_OF_POSTGRES_ROWS = `SELECT '${Kind.usesPostgres}', e.relation::text, p.proname::text, '', ''
+ FROM (SELECT ':funcid (' || string_agg(oid::text, '|') || ') ' AS pattern, array_agg(oid) AS oids FROM pg_proc
+   WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (${OF_POSTGRES})) own
+ CROSS JOIN LATERAL (SELECT ev_class, ev_action::text FROM pg_rewrite WHERE oid ${OWN}
+  UNION ALL SELECT adrelid, adbin::text FROM pg_attrdef
+  UNION ALL SELECT conrelid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL
+  UNION ALL SELECT polrelid, concat(polqual::text, polwithcheck::text) FROM pg_policy
+  UNION ALL SELECT indrelid, concat(indexprs::text, indpred::text) FROM pg_index WHERE indexrelid ${OWN}) e (relation, tree)
+ JOIN pg_proc p ON p.oid = ANY (own.oids) AND e.tree LIKE '%:funcid ' || p.oid || ' %'
+ WHERE e.tree ~ own.pattern`;
+
+/** Functions that no text names: of operators, casts and the input and output of types. */
+const UNNAMED_ROWS = `SELECT DISTINCT '${Kind.unnamed}', p.oid::text, p.proname::text, '', ''
+ FROM (SELECT oprcode FROM pg_operator WHERE oid ${OWN}
+  UNION ALL SELECT castfunc FROM pg_cast WHERE oid ${OWN}
+  UNION ALL SELECT unnest(ARRAY[typinput, typoutput, typreceive, typsend]) FROM pg_type WHERE oid ${OWN}) f (oid)
+ JOIN pg_proc p ON p.oid = f.oid WHERE p.oid ${OWN} OR p.proname = ANY (${OF_POSTGRES})`;
 
 /** A statement on the second relation may act on the first: partitions, foreign keys, views. */
 const PASS_ON_ROWS = `SELECT '${Kind.passesOn}', a::text, b::text, '', '' FROM (
@@ -117,6 +146,8 @@ export const CATALOG_QUERY = inTransaction(
   [
     FUNCTION_ROWS,
     USE_ROWS,
+    USE_OF_POSTGRES_ROWS,
+    UNNAMED_ROWS,
     SEQUENCE_ROWS,
     `SELECT * FROM (${PASS_ON_ROWS}) x WHERE ${HAS_FUNCTIONS}`,
     `SELECT * FROM (${RELATION_ROWS}) x WHERE ${HAS_FUNCTIONS}`,
@@ -125,7 +156,7 @@ export const CATALOG_QUERY = inTransaction(
 
 /** One row that differs when a function, trigger, rule, default, constraint or policy came, went or was changed. */
 export const FINGERPRINT_QUERY = inTransaction(
-  ['pg_proc', 'pg_trigger', 'pg_rewrite', 'pg_attrdef', 'pg_constraint', 'pg_policy']
+  ['pg_proc', 'pg_trigger', 'pg_rewrite', 'pg_attrdef', 'pg_constraint', 'pg_policy', 'pg_operator', 'pg_cast']
     .map(
       (
         table,
@@ -160,6 +191,9 @@ export class CatalogReader {
   readonly #users = new Map<string, string[]>();
   readonly #relations = new Map<string, number>();
   readonly #sequences = new Map<number, number>();
+  /** Functions that run without being named. */
+  readonly #unnamed = new Set<string>();
+  #always: number = Suspect.None;
   readonly #names: CustomNames;
 
   /** names: gets those that the functions set. */
@@ -180,6 +214,13 @@ export class CatalogReader {
         break;
       case Kind.uses:
         this.#uses(id, fourth.toString('latin1'));
+        break;
+      case Kind.usesPostgres:
+        this.#masks.set(id, (this.#masks.get(id) ?? 0) | (POSTGRES_FUNCTIONS.get(third.toString('latin1')) ?? 0));
+        break;
+      case Kind.unnamed:
+        this.#unnamed.add(id);
+        this.#always |= POSTGRES_FUNCTIONS.get(third.toString('latin1')) ?? 0;
         break;
       case Kind.passesOn:
         this.#uses(id, third.toString('latin1'));
@@ -236,7 +277,10 @@ export class CatalogReader {
       if (body !== undefined) calls.set(body.name, (calls.get(body.name) ?? 0) | mask);
       else if (relation !== undefined) names.set(relation, (names.get(relation) ?? 0) | mask);
     }
-    return new Lexicon(calls, names);
+    // The constraints of a domain belong to no relation: to number 0.
+    let always = this.#always | (this.#masks.get('0') ?? 0);
+    for (const oid of this.#unnamed) always |= this.#masks.get(oid) ?? 0;
+    return new Lexicon(calls, names, always);
   }
 
   /** Functions by each word that their bodies have and that is the name of a function or relation. */

@@ -100,17 +100,24 @@ function makeRows(parts: number): string {
 /** Belong to a transaction, and the inspection's own has them set. */
 const OF_TRANSACTION = new Set(['transaction_deferrable', 'transaction_isolation', 'transaction_read_only']);
 
+/** What was suspected of a transaction that prepared statements: they may mean what they would mean nowhere else. */
+const CONTEXT = Suspect.Parameter | Suspect.Opaque;
+
 export class Inspection {
   readonly parts: number;
+  /** Statements of SQL's PREPARE that are not known yet stay where they are. */
+  readonly #keepsStatements: boolean;
   readonly #loginRole: string;
   readonly #settings = new Map<string, string>();
   readonly #originals = new Map<string, string>();
   readonly #prepared = new Map<string, string>();
   #pins = 0;
 
-  /** loginRole: who the server logged in as. */
-  constructor(parts: number, loginRole: string) {
-    this.parts = parts;
+  /** Of a server that logged in as loginRole, with these bits of Suspect. */
+  constructor(suspect: number, pins: number, loginRole: string) {
+    this.parts = partsToInspect(suspect, pins);
+    const isOutOfContext = (suspect & Suspect.Prepare) !== 0 && (suspect & CONTEXT) !== 0;
+    this.#keepsStatements = isOutOfContext || (pins & Suspect.Prepare) !== 0;
     this.#loginRole = loginRole;
   }
 
@@ -123,7 +130,7 @@ export class Inspection {
     } else if (kind === Kind.custom) this.#settings.set(name, value);
     else if (kind === Kind.original) this.#originals.set(name, value);
     else if (kind === Kind.role) this.#role(name, value);
-    else if (kind === Kind.prepared) this.#preparedStatement(name, value);
+    else if (kind === Kind.prepared) this.#prepared.set(name, value);
     else if (kind === Kind.pin) this.#pins |= Number(value === '' ? name : 0);
   }
 
@@ -131,13 +138,7 @@ export class Inspection {
     if (name === 'role' ? value !== 'none' : value !== this.#loginRole) this.#settings.set(name, value);
   }
 
-  /** Text of the whole string that it came in: where that holds more than the PREPARE, it can't be said again elsewhere. */
-  #preparedStatement(name: string, statement: string): void {
-    if (/^\s*prepare\s[^;]*;?\s*$/i.test(statement)) this.#prepared.set(name, statement.replace(/;\s*$/, ''));
-    else this.#pins |= Suspect.Prepare;
-  }
-
-  /** The pins that a server has after this, when it had these before. */
+  /** The pins that a server has after this, when it had these before. Behind parameters(). */
   pins(before: number): number {
     const looked = (this.parts & VISIBLE_PINS) | ((this.parts & Suspect.Prepare) !== 0 ? Suspect.Prepare : 0);
     return (before & ~looked) | this.#pins;
@@ -156,9 +157,20 @@ export class Inspection {
       if (original === undefined) entries.set(name, value);
       else if (!isSame(name, original, value)) entries.set(name, original);
     }
-    for (const [name, statement] of this.#prepared) entries.set(preparedName(name), statement);
+    for (const [name, text] of this.#prepared) {
+      const statement = this.#statementOf(text, before.entries.get(preparedName(name)));
+      if (statement === null) this.#pins |= Suspect.Prepare;
+      else entries.set(preparedName(name), statement);
+    }
     const after = ParameterSet.of(entries);
     return after.equals(before) ? before : after;
+  }
+
+  /** What prepares it on another server. Postgres keeps the whole string that it came in: with more in it, it can't be said again. */
+  #statementOf(text: string, known: string | undefined): string | null {
+    if (known !== undefined && text.includes(known)) return known;
+    if (this.#keepsStatements || !/^\s*prepare\s[^;]*;?\s*$/i.test(text)) return null;
+    return text.replace(/;\s*$/, '');
   }
 }
 

@@ -82,7 +82,7 @@ const KEYWORDS: readonly (readonly [word: string, code: number])[] = [
 ];
 
 /** Of pg_catalog, and of extensions that come with Postgres. What stays and no view shows counts as Load. */
-const FUNCTIONS: readonly (readonly [names: string, mask: number])[] = [
+const FUNCTION_LISTS: readonly (readonly [names: string, mask: number])[] = [
   ['set_config', Suspect.Parameter],
   ['pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared', Suspect.AdvisoryLock],
   ['pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_unlock_all', Suspect.Ends],
@@ -96,6 +96,11 @@ const FUNCTIONS: readonly (readonly [names: string, mask: number])[] = [
   ],
   ['set_limit', Suspect.Parameter], // pg_trgm
 ];
+
+/** Masks by name. */
+export const POSTGRES_FUNCTIONS: ReadonlyMap<string, number> = new Map(
+  FUNCTION_LISTS.flatMap(([names, mask]) => names.split(' ').map((name) => [name, mask] as const)),
+);
 
 const MIN_SLOTS = 256;
 
@@ -120,11 +125,18 @@ export class Lexicon {
   /** Bits of Suspect: when a parenthesis follows; wherever it stands. */
   readonly calls: Int32Array;
   readonly names: Int32Array;
+  /** Whatever the statement says. */
+  readonly always: number;
   readonly #mask: number;
 
   /** calls, names: masks by hash, besides Postgres' own. */
-  constructor(calls: ReadonlyMap<number, number> = new Map(), names: ReadonlyMap<number, number> = new Map()) {
-    const own = KEYWORDS.length + FUNCTIONS.reduce((n, [words]) => n + words.split(' ').length, 0);
+  constructor(
+    calls: ReadonlyMap<number, number> = new Map(),
+    names: ReadonlyMap<number, number> = new Map(),
+    always: number = Suspect.None,
+  ) {
+    this.always = always;
+    const own = KEYWORDS.length + POSTGRES_FUNCTIONS.size;
     let slots = MIN_SLOTS;
     while (slots < 2 * (own + calls.size + names.size)) slots *= 2;
     this.#mask = slots - 1;
@@ -133,7 +145,7 @@ export class Lexicon {
     this.calls = new Int32Array(slots);
     this.names = new Int32Array(slots);
     for (const [word, code] of KEYWORDS) this.codes[this.#claim(wordHash(word))] = code;
-    for (const [words, mask] of FUNCTIONS) for (const word of words.split(' ')) this.#addCall(wordHash(word), mask);
+    for (const [word, mask] of POSTGRES_FUNCTIONS) this.#addCall(wordHash(word), mask);
     for (const [hash, mask] of calls) this.#addCall(hash, mask);
     for (const [hash, mask] of names) this.names[this.#claim(hash)]! |= mask;
   }

@@ -14,6 +14,11 @@ import { type SessionPolicy, sessionPolicy } from './policy.ts';
 import { readResets, scan } from './scan.ts';
 import { Suspect } from './suspect.ts';
 
+/** Postgres: pg_proc.dat: lo_import, lo_export, lo_open, lo_close, loread, lowrite, lo_lseek, lo_creat, lo_create, lo_tell, ... */
+const LARGE_OBJECT_FUNCTIONS: ReadonlySet<number> = new Set([
+  715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172, 3457, 3458, 3459, 3460,
+]);
+
 const MAY_SET = Suspect.Parameter | Suspect.Opaque;
 
 export class SessionKeeper {
@@ -34,9 +39,9 @@ export class SessionKeeper {
     this.startup = startup;
   }
 
-  /** SQL has to follow the message under way. */
-  get isToRestore(): boolean {
-    return this.#restore !== null;
+  /** Nothing may follow this message before its answer: it may reset what the client asked for at its login. */
+  mayReset(type: number): boolean {
+    return this.#restore !== null && type === this.#restoreBehind;
   }
 
   policy(settings: EffectiveSettings): SessionPolicy {
@@ -78,6 +83,14 @@ export class SessionKeeper {
     return (found & Suspect.Execute) === 0 ? found : found | this.#prepared;
   }
 
+  /** A FunctionCall: by number. The functions of large objects are what drivers call so. */
+  lookAtFunctionCall(reader: FrameReader): number {
+    const { buffer, start, end } = reader;
+    return end - start >= 9 && LARGE_OBJECT_FUNCTIONS.has(buffer.readUInt32BE(start + 5))
+      ? Suspect.None
+      : Suspect.Opaque;
+  }
+
   /** A Bind of a statement that may do this: the values may be names of parameters that it sets. */
   lookAtBind(reader: FrameReader, found: number, names: CustomNames): number {
     if ((found & MAY_SET) === 0) return found;
@@ -88,9 +101,8 @@ export class SessionKeeper {
     return isClear ? found : found | Suspect.Opaque;
   }
 
-  /** The SQL that sets startup parameters again, when this is the message that it goes behind; given once. */
-  takeRestore(type: number): string | null {
-    if (type !== this.#restoreBehind) return null;
+  /** The SQL that sets startup parameters again; given once. */
+  takeRestore(): string | null {
     const sql = this.#restore;
     this.#restore = null;
     return sql;
