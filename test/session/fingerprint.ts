@@ -6,7 +6,7 @@
  * because hundreds of rows cost more.
  */
 export const FINGERPRINT = `
-  SELECT string_agg(line, E'\\n') FROM (
+  SELECT string_agg(line, E'\\n' ORDER BY line) FROM (
     SELECT name || ' = ' || coalesce(setting, '') || ', reset to ' || coalesce(reset_val, '')
       || CASE WHEN source = 'session' AND name NOT LIKE 'transaction%' THEN ', set by the session' ELSE '' END AS line
     FROM pg_settings WHERE name NOT LIKE 'plpgsql.%'
@@ -24,9 +24,9 @@ export const FINGERPRINT = `
 
 /** Lines with + are in the session and should not be, those with - are missing. */
 export function differences(session: readonly string[], pristine: readonly string[]): string[] {
-  const [left, right] = [session, pristine].map((lines) => new Set(lines.flatMap((line) => line.split('\n'))));
-  return [
-    ...[...left!].filter((line) => !right!.has(line)).map((line) => `+ ${line}`),
-    ...[...right!].filter((line) => !left!.has(line)).map((line) => `- ${line}`),
-  ];
+  if (session.join('\n') === pristine.join('\n')) return [];
+  const [left, right] = [session, pristine].map((texts) => new Set(texts.flatMap((text) => text.split('\n'))));
+  const added = [...left!].filter((line) => !right!.has(line)).map((line) => `+ ${line}`);
+  const missing = [...right!].filter((line) => !left!.has(line)).map((line) => `- ${line}`);
+  return added.length + missing.length > 0 ? [...added, ...missing] : ['the same lines in another order'];
 }

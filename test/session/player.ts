@@ -44,18 +44,11 @@ export class Player {
     return this.sayAll(texts.map(simple));
   }
 
-  /** Everything that can be seen of the session, from inside a transaction that stays open: nobody else gets this server. */
-  async lookAround(): Promise<string[]> {
-    const seen = await this.ask('BEGIN', FINGERPRINT);
-    const told = Object.entries(this.reported).map(([name, value]) => `told that ${name} is ${value}`);
-    return [...seen, ...told];
-  }
-
-  /** In the same transaction. */
-  async lookFor(change: Change): Promise<string[]> {
-    const lines: string[] = [];
-    for (const sql of change.probe) lines.push(...(await this.ask(sql)).map((answer) => `${sql}: ${answer}`));
-    return lines;
+  /** All that can be seen of the session, from inside a transaction that stays open: nobody else gets this server. In one write. */
+  async look(change: Change): Promise<string[]> {
+    const texts = ['BEGIN', FINGERPRINT, ...change.probe].map((sql) => simple(sql).send);
+    const seen = await this.say({ send: Buffer.concat(texts), replies: texts.length });
+    return [...seen, ...Object.entries(this.reported).map(([name, value]) => `told that ${name} is ${value}`)];
   }
 
   /** What the client itself asks, on its own and in a transaction. */

@@ -33,16 +33,13 @@ export class Straight {
   database!: TestDatabase;
   /** Its session is never changed. */
   #reference!: Player;
-  #fresh: readonly string[] = [];
   readonly #played = new Map<string, Expected>();
-  readonly #probed = new Map<Change, readonly string[]>();
+  readonly #pristine = new Map<Change, readonly string[]>();
 
   async start(): Promise<void> {
     this.database = await createDatabase();
     for (const sql of [ROLES, SETUP, databaseDefaults(this.database.database)]) await this.database.query(sql);
     this.#reference = await this.#connect();
-    this.#fresh = await this.#reference.lookAround();
-    await this.#reference.ask('ROLLBACK');
   }
 
   async stop(): Promise<void> {
@@ -58,16 +55,15 @@ export class Straight {
     return expected;
   }
 
-  /** What a look around and for the change finds in a fresh session. */
-  async pristine(change: Change): Promise<string[]> {
-    let probed = this.#probed.get(change);
-    if (probed === undefined) {
-      await this.#reference.ask('BEGIN');
-      probed = await this.#reference.lookFor(change);
+  /** What Player.look() sees in a fresh session. */
+  async pristine(change: Change): Promise<readonly string[]> {
+    let seen = this.#pristine.get(change);
+    if (seen === undefined) {
+      seen = await this.#reference.look(change);
+      this.#pristine.set(change, seen);
       await this.#reference.ask('ROLLBACK');
-      this.#probed.set(change, probed);
     }
-    return [...this.#fresh, ...probed];
+    return seen;
   }
 
   async kill(pid: string): Promise<void> {

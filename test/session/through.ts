@@ -104,10 +104,7 @@ export class Through {
   async #look(guests: readonly Player[], change: Change): Promise<string[]> {
     const pristine = await this.#straight.pristine(change);
     const found: string[] = [];
-    for (const guest of guests) {
-      const lines = [...(await guest.lookAround()), ...(await guest.lookFor(change))];
-      found.push(...differences(lines, pristine));
-    }
+    for (const guest of guests) found.push(...differences(await guest.look(change), pristine));
     return found;
   }
 }
