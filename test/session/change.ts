@@ -17,8 +17,10 @@ export interface Change {
   readonly login?: Readonly<Record<string, string>>;
   /** false: Postgres refuses it inside a transaction block. */
   readonly inTransaction?: false;
-  /** While it is there no other server can serve the client. */
-  readonly holds?: true;
+  /** While it is there no other server can serve the client; or, where it was made in a string of many statements, need not. */
+  readonly holds?: true | 'in a string';
+  /** Asking for it holds a server too, so that the others have to leave after their look. */
+  readonly probeHolds?: true;
 }
 
 /** A row whose state one parameter shows. */

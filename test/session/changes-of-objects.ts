@@ -101,6 +101,8 @@ const statement = (name: string, before: string[], ...make: Step[]): Change => (
     'SELECT name, statement, parameter_types FROM pg_prepared_statements WHERE from_sql ORDER BY 1',
     'EXECUTE twice(21)',
   ],
+  // Its text is the whole string: nobody can prepare it elsewhere.
+  holds: 'in a string',
 });
 const statements: Change[] = [
   statement('PREPARE', [], PREPARE),
@@ -121,8 +123,15 @@ const statements: Change[] = [
 const NEXTVAL = "SELECT nextval('counter') > 0";
 const IS_LASTVAL = 'SELECT lastval() > 0';
 const other: Change[] = [
-  { name: 'nextval()', make: [NEXTVAL], probe: [IS_LASTVAL], holds: true },
-  { name: 'DISCARD SEQUENCES', make: ['DISCARD SEQUENCES'], before: [NEXTVAL], probe: [IS_LASTVAL], holds: true },
+  { name: 'nextval()', make: [NEXTVAL], probe: [IS_LASTVAL], holds: true, probeHolds: true },
+  {
+    name: 'DISCARD SEQUENCES',
+    make: ['DISCARD SEQUENCES'],
+    before: [NEXTVAL],
+    probe: [IS_LASTVAL],
+    holds: true,
+    probeHolds: true,
+  },
   {
     name: 'DISCARD ALL',
     make: ['DISCARD ALL'],

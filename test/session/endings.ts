@@ -12,6 +12,8 @@ export interface Ending {
   readonly name: string;
   /** null: this change can't be written so. */
   readonly batches: (change: Change) => Batch[] | null;
+  /** Many statements in one message. */
+  readonly isString?: true;
   /** What becomes of the client while its transaction is open. */
   readonly fate?: 'disconnect' | 'kill';
 }
@@ -79,9 +81,13 @@ export const FORMS: readonly Ending[] = [
       return parts && [{ send: Buffer.concat([...parts.flat(), build.sync()]), replies: 1 }];
     },
   },
-  { name: 'in a string with others', batches: asString((sql) => `SELECT 1; ${sql}\n; SELECT 2`) },
-  { name: 'in a string that fails', batches: asString((sql) => `${sql}\n; SELECT 1/0`) },
-  { name: 'with BEGIN and COMMIT in one string', batches: asString((sql) => `BEGIN; ${sql}\n; COMMIT`) },
+  { name: 'in a string with others', batches: asString((sql) => `SELECT 1; ${sql}\n; SELECT 2`), isString: true },
+  { name: 'in a string that fails', batches: asString((sql) => `${sql}\n; SELECT 1/0`), isString: true },
+  {
+    name: 'with BEGIN and COMMIT in one string',
+    batches: asString((sql) => `BEGIN; ${sql}\n; COMMIT`),
+    isString: true,
+  },
   {
     name: 'with BEGIN and COMMIT in one write',
     batches: (change) => {

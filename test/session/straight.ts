@@ -75,7 +75,7 @@ export class Straight {
     return new Player(client, client.session.parameters);
   }
 
-  async #play(change: Change, { batches, fate }: Ending): Promise<Expected> {
+  async #play(change: Change, { batches, fate, isString }: Ending): Promise<Expected> {
     const player = await this.#connect(change.login);
     await player.ask(...(change.before ?? []));
     const answers = await player.sayAll(batches(change) ?? []);
@@ -84,7 +84,8 @@ export class Straight {
     const { reported } = player;
     // Its locks are gone when Postgres has closed the connection.
     await player.client.end();
-    const isHeld = change.holds === true && fate === undefined && (await this.#isThere(change, state));
+    const canHold = change.holds === true || (change.holds === 'in a string' && isString === true);
+    const isHeld = canHold && fate === undefined && (await this.#isThere(change, state));
     return { seen: { answers, nextClients: [], state, reported, afterwards: [] }, isHeld };
   }
 

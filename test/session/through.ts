@@ -11,6 +11,9 @@ export interface PoolKind {
   readonly size: number;
   /** Nobody comes between a client's transactions. */
   readonly isSessionMode?: true;
+  /** Over everything that is kept. */
+  readonly policy?: Readonly<Record<string, string>>;
+  readonly opaque?: string;
 }
 
 export class Through {
@@ -26,11 +29,13 @@ export class Through {
   }
 
   async start(): Promise<void> {
-    const { size, isSessionMode = false } = this.#kind;
+    const { size, isSessionMode = false, policy = {}, opaque } = this.#kind;
     this.#pooler = await startPooler(this.#straight.database, {
       default_pool_size: size,
       pool_mode: isSessionMode ? 'session' : 'transaction',
       query_wait_timeout: '3s',
+      session_policy: { sequence: 'pin', ...policy },
+      ...(opaque === undefined ? {} : { session_opaque: opaque }),
     });
     for (let i = 0; i < size && !isSessionMode; i += 1) this.#others.push(await this.#connect());
   }
@@ -84,12 +89,15 @@ export class Through {
    * used last: of a larger pool the client gets another server than the one that it had.
    */
   async #letOthers(change: Change, isHeld: boolean, meanwhile = async () => {}): Promise<string[]> {
+    const mustLeave = change.probeHolds === true;
     const guests = isHeld ? this.#others.slice(1) : [...this.#others];
+    if (mustLeave) for (const i of guests.keys()) guests[i] = await this.#connect();
+    const release = (guest: Player) => (mustLeave ? guest.client.end() : guest.ask('ROLLBACK'));
     const found = await this.#look(guests, change);
     const last = this.#kind.size > 1 ? guests.shift() : undefined;
-    for (const guest of guests) await guest.ask('ROLLBACK');
+    for (const guest of guests) await release(guest);
     await meanwhile();
-    await last?.ask('ROLLBACK');
+    if (last !== undefined) await release(last);
     return found;
   }
 
