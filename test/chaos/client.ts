@@ -148,9 +148,7 @@ export class ChaosClient {
   async #halfMessage(connection: ChaosConnection): Promise<void> {
     const [bytes, expected] = this.#statement();
     const at = 1 + this.#random.below(bytes.length - 1);
-    connection.socket.write(bytes.subarray(0, at));
-    await delay(this.#random.below(30));
-    await connection.exchange(bytes.subarray(at), [expected]);
+    await connection.exchange(bytes, [expected], { at, ms: this.#random.below(30) });
   }
 
   async #canceled(connection: ChaosConnection): Promise<void> {

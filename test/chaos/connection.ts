@@ -67,12 +67,17 @@ export class ChaosConnection {
     return connection;
   }
 
-  /** Sends a batch and waits until each of its statements was answered. */
-  async exchange(bytes: Buffer, expected: Expectation[]): Promise<void> {
+  /** Sends a batch and waits until each of its statements was answered. stall: in the middle of it, the rest comes later. */
+  async exchange(bytes: Buffer, expected: Expectation[], stall?: { at: number; ms: number }): Promise<void> {
     if (this.#isLost) throw new ConnectionLost('lost before');
+    // From the first byte on: a backend that is terminated flushes what it has of an answer.
     this.#expected.push(...expected);
     const answered = this.#wait();
-    this.socket.write(bytes);
+    if (stall === undefined) this.socket.write(bytes);
+    else {
+      this.socket.write(bytes.subarray(0, stall.at));
+      setTimeout(() => this.socket.write(bytes.subarray(stall.at)), stall.ms);
+    }
     await answered;
   }
 
