@@ -17,8 +17,11 @@ export interface Change {
   readonly login?: Readonly<Record<string, string>>;
   /** false: Postgres refuses it inside a transaction block. */
   readonly inTransaction?: false;
-  /** While it is there no other server can serve the client; or, where it was made in a string of many statements, need not. */
-  readonly holds?: true | 'in a string';
+  /**
+   * While it is there no other server can serve the client; or need not, where it was made in a string of many statements; or need not until the
+   * client leaves, because no view of Postgres shows that it is gone.
+   */
+  readonly holds?: true | 'in a string' | 'to the end';
   /** Asking for it holds a server too, so that the others have to leave after their look. */
   readonly probeHolds?: true;
 }

@@ -129,7 +129,7 @@ const other: Change[] = [
     make: ['DISCARD SEQUENCES'],
     before: [NEXTVAL],
     probe: [IS_LASTVAL],
-    holds: true,
+    holds: 'to the end',
     probeHolds: true,
   },
   {

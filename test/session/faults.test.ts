@@ -9,9 +9,8 @@ const straight = new Straight();
 beforeAll(() => straight.start());
 afterAll(() => straight.stop());
 
-const faults: readonly { kind: Omit<PoolKind, 'name' | 'size'>; name: string; found: string }[] = [
-  { kind: { opaque: 'ignore' }, name: 'set_config() by DO', found: '+ app.tenant = acme' },
-  { kind: { policy: { temp: 'warn' } }, name: 'temporary table', found: '+ temporary relation basket' },
+const faults: readonly { kind: Pick<PoolKind, 'policy'>; name: string; found: string }[] = [
+  { kind: { policy: { temp: 'warn' } }, name: 'temporary table by SELECT INTO', found: '+ temporary relation basket' },
   { kind: { policy: { advisory_lock: 'warn' } }, name: 'advisory lock', found: '+ lock 1' },
   { kind: { policy: { hold_cursor: 'warn' } }, name: 'cursor WITH HOLD', found: '+ cursor held' },
   { kind: { policy: { listen: 'warn' } }, name: 'LISTEN', found: '+ channel news' },
@@ -26,9 +25,8 @@ test.for(faults)('$name shows in the next client when nothing is done about it',
   await through.start();
   try {
     const { seen } = await straight.play(change, commit);
-    const { nextClients, state } = await through.play(change, commit, { seen, isHeld: false });
+    const { nextClients } = await through.play(change, commit, { seen, isHeld: false });
     expect(nextClients).toContain(found);
-    expect(state).toEqual(seen.state);
   } finally {
     await through.stop();
   }

@@ -84,13 +84,14 @@ export class Straight {
     const { reported } = player;
     // Its locks are gone when Postgres has closed the connection.
     await player.client.end();
-    const canHold = change.holds === true || (change.holds === 'in a string' && isString === true);
-    const isHeld = canHold && fate === undefined && (await this.#isThere(change, state));
+    const isHeld = fate === undefined && (await this.#isHeld(change, isString, state));
     return { seen: { answers, nextClients: [], state, reported, afterwards: [] }, isHeld };
   }
 
-  async #isThere(change: Change, state: readonly string[]): Promise<boolean> {
-    const gone = await this.#reference.ask(...change.probe);
+  async #isHeld({ holds, probe }: Change, isString = false, state: readonly string[]): Promise<boolean> {
+    if (holds === undefined || (holds === 'in a string' && !isString)) return false;
+    if (holds === 'to the end') return true;
+    const gone = await this.#reference.ask(...probe);
     return gone.some((line, i) => line !== state[i]);
   }
 }

@@ -13,7 +13,6 @@ export interface PoolKind {
   readonly isSessionMode?: true;
   /** Over everything that is kept. */
   readonly policy?: Readonly<Record<string, string>>;
-  readonly opaque?: string;
 }
 
 export class Through {
@@ -29,13 +28,12 @@ export class Through {
   }
 
   async start(): Promise<void> {
-    const { size, isSessionMode = false, policy = {}, opaque } = this.#kind;
+    const { size, isSessionMode = false, policy = {} } = this.#kind;
     this.#pooler = await startPooler(this.#straight.database, {
       default_pool_size: size,
       pool_mode: isSessionMode ? 'session' : 'transaction',
       query_wait_timeout: '3s',
       session_policy: { sequence: 'pin', ...policy },
-      ...(opaque === undefined ? {} : { session_opaque: opaque }),
     });
     for (let i = 0; i < size && !isSessionMode; i += 1) this.#others.push(await this.#connect());
   }
@@ -56,7 +54,9 @@ export class Through {
       const nextClients: string[] = [];
       for (const sql of change.before ?? []) {
         await player.ask(sql);
-        nextClients.push(...(await this.#letOthers(change, change.holds === true)));
+        nextClients.push(
+          ...(await this.#letOthers(change, change.holds !== undefined && change.holds !== 'in a string')),
+        );
       }
       const answers = await player.sayAll(ending.batches(change) ?? []);
       let state: string[] = [];
