@@ -22,7 +22,11 @@ export function testMatrix(
     beforeAll(() => through.start());
     afterAll(() => through.stop());
 
-    for (const change of changes) {
+    // Nobody can come between the transactions of a client that holds the only server.
+    const played = changes.filter(
+      ({ holds = 'in a string' }) => kind.size > 1 || kind.isSessionMode || holds === 'in a string',
+    );
+    for (const change of played) {
       for (const ending of endings.filter(({ batches }) => batches(change) !== null)) {
         test(`${change.name}, ${ending.name}`, async () => {
           let isEqual = false;

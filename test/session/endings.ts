@@ -103,5 +103,4 @@ export const FORMS: readonly Ending[] = [
     name: 'in a savepoint that is released, then commit',
     batches: inBlock(['BEGIN', 'SAVEPOINT s'], ['RELEASE s', 'COMMIT']),
   },
-  { name: 'then commit and a chained rollback', batches: inBlock(['BEGIN'], ['COMMIT AND CHAIN', 'ROLLBACK']) },
 ];
