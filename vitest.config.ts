@@ -41,6 +41,7 @@ export default defineConfig({
       suite('drivers', { postgres: true, testTimeout: 60_000, order: 1 }),
       suite('transparency', { postgres: true, testTimeout: 60_000, order: 1 }),
       suite('regress', { postgres: true, testTimeout: 30_000, order: 1 }),
+      suite('session', { postgres: true, testTimeout: 30_000, order: 1 }),
       suite('chaos', { testTimeout: 120_000, order: 2 }),
       suite('packaging', { testTimeout: 120_000, order: 2 }),
     ],

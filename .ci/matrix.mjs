@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { fetchMajor, versions } from './postgres-majors.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const suites = ['integration', 'transparency', 'drivers', 'regress'].filter((suite) => {
+const suites = ['integration', 'transparency', 'drivers', 'regress', 'session'].filter((suite) => {
   const dir = join(root, 'test', suite);
   return existsSync(dir) && readdirSync(dir, { recursive: true }).some((file) => file.endsWith('.test.ts'));
 });

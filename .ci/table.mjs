@@ -12,7 +12,7 @@ const suitesOnDisk = readdirSync(join(root, 'test')).filter(
   (name) => name !== 'support' && hasTests(join(root, 'test', name)),
 );
 const suitesWithPostgres = suitesOnDisk.filter((name) =>
-  ['integration', 'transparency', 'drivers', 'regress'].includes(name),
+  ['integration', 'transparency', 'drivers', 'regress', 'session'].includes(name),
 );
 const expected = {
   'postgres-18': suitesOnDisk,
