@@ -16,7 +16,7 @@ import { backendKeyData, parameterStatus, query, readyForQuery, terminate } from
 import type { HeldServerReason, Server, ServerCloseReason, ServerHolder } from '../server/server.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';
-import { difference, ParameterSet } from '../session/parameters.ts';
+import { difference, ParameterSet, statementsToPrepare } from '../session/parameters.ts';
 import { kindNames } from '../session/policy.ts';
 import { SessionKeeper } from '../session/session-keeper.ts';
 import { Suspect } from '../session/suspect.ts';
@@ -583,27 +583,35 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     return this.#statements?.nameOf(id) ?? null;
   }
 
+  get withholdsReady(): boolean {
+    return this.#isHeldForReset;
+  }
+
   /**
    * A RESET is answered. It went to the server's default, the client's own is what it asked for at its login: set again inside
    * the transaction, if one is open; else the inspection finds it gone. True: the client waits for that.
    */
   #afterReset(server: Server): boolean {
-    if (!server.replies.isIdle) return false;
+    if (!server.isReadyWithheld) return false;
     this.#isHeldForReset = false;
     const sql = this.#session.takeRestore();
-    if (sql === null || server.txStatus !== TxStatus.Transaction) return false;
-    this.#stage = 'inspecting';
-    server.ask(
-      sql,
-      () => {
+    if (sql !== null && server.txStatus === TxStatus.Transaction) {
+      this.#stage = 'inspecting';
+      const restored = () => {
         if (this.server !== server) return;
         this.#stage = 'relay';
+        server.sayReady();
         this.onServerProgress();
-      },
-      null,
-      true,
-    );
-    return true;
+      };
+      server.ask(sql, restored, null, true);
+      return true;
+    }
+    if (sql !== null && server.isSettled && server.suspect !== Suspect.None && this.#leaving === null) {
+      this.#inspect(server);
+      return true;
+    }
+    server.sayReady();
+    return false;
   }
 
   #answerSync(): boolean {
@@ -660,11 +668,12 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #prepare(): void {
     const server = this.server!;
     const isFit = this.dedicated !== null || server.isFitFor(this, this.parameters);
-    const sql = isFit ? '' : difference(server.parameters, this.parameters, server.isTainted);
-    if (sql === '') {
+    if (isFit) {
       this.#prepared(server);
       return;
     }
+    const sql = difference(server.parameters, this.parameters, server.isTainted);
+    const statements = statementsToPrepare(server.parameters, this.parameters);
     if (this.#stage !== 'welcome') this.#stage = 'preparing';
     const wanted = this.parameters;
     this.pool!.stats.preparationCount += 1;
@@ -677,6 +686,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       else if (this.#stage === 'welcome') this.#learn(server);
       else this.#prepared(server);
     });
+    for (const statement of statements) server.attempt(statement);
   }
 
   /** Startup parameters that this pool has not seen: how does Postgres write them? */
@@ -717,8 +727,12 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
         return;
       }
       this.parameters = this.#session.expected(server.parameters);
-      if (this.parameters.equals(server.parameters)) this.onServerReady();
-      else this.#restore(server);
+      if (!this.parameters.equals(server.parameters)) {
+        this.#restore(server);
+        return;
+      }
+      server.sayReady();
+      this.onServerReady();
     });
   }
 
@@ -735,6 +749,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
         } else server.suspect |= Suspect.Parameter;
         if (this.server !== server) return;
         this.#stage = 'relay';
+        server.sayReady();
         if (error === null) this.onServerReady();
         else this.close('session_not_prepared', asFatal(error), error.message);
       },
@@ -772,10 +787,6 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (this.#stage !== 'relay' || this.dedicated !== null || this.#reader.midMessage) return;
     const { pool_mode, server_fast_close } = this.pool!.settings;
     if (pool_mode === 'session' && this.#leaving === null) {
-      if ((server.suspect & Suspect.Resets) !== 0) {
-        this.#inspect(server);
-        return;
-      }
       // Its session is on that server: it can't go on with another one as if nothing had happened.
       if (server_fast_close && server.closeReason !== null) server.close(server.closeReason);
       return;

@@ -16,6 +16,8 @@ export const COPY_END = 9;
 export const PROBE = 10;
 /** A Close in the place of a Parse whose statement is there already: its CloseComplete becomes a ParseComplete. */
 export const PARSE_AS_CLOSE = 11;
+/** A simple query of ours that may fail. */
+export const ATTEMPT = 12;
 /** A simple query of ours behind a RESET: what it reports is the client's to know. */
 export const RESTORE = 14;
 export const KIND_MASK = 0x1f;
@@ -44,7 +46,9 @@ export function isAsynchronous(type: number): boolean {
 
 /** Whether ReadyForQuery ends its reply, error or not. */
 export function endsItself(kind: number): boolean {
-  return kind === QUERY || kind === SYNC || kind === FUNCTION_CALL || kind === PROBE || kind === RESTORE;
+  return (
+    kind === QUERY || kind === SYNC || kind === FUNCTION_CALL || kind === PROBE || kind === RESTORE || kind === ATTEMPT
+  );
 }
 
 /** Whether an extended exchange is half sent once this one was sent too. */

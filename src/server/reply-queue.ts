@@ -6,6 +6,7 @@
 
 import { Backend } from '../protocol/message-types.ts';
 import {
+  ATTEMPT,
   BIND,
   CLOSE,
   COPY_END,
@@ -36,6 +37,8 @@ export const Route = {
   Swallow: 1,
   /** To the client, as an error of ours: the statement was not sent (session_policy). */
   Reject: 3,
+  /** Ours, and of no interest. */
+  Ignore: 5,
   /** To the client, as ParseComplete. */
   ParseComplete: 4,
   /** No one asked: the connection can't be trusted any more. */
@@ -129,6 +132,10 @@ export class ReplyQueue {
     this.#send(PARSE_AS_CLOSE, TRACKED);
   }
 
+  attemptSent(): void {
+    if (!this.#untold) this.#push(ATTEMPT | OURS);
+  }
+
   restoreSent(): void {
     if (!this.#untold) this.#push(RESTORE | OURS);
   }
@@ -192,7 +199,7 @@ export class ReplyQueue {
       case Backend.CommandComplete:
         this.#syncsDuringCopy = 0; // a copy that succeeded has read every Sync before its end
         if (kind === EXECUTE) this.#pop();
-        return kind === EXECUTE || kind === QUERY || kind === RESTORE ? route : Route.Violation;
+        return kind === EXECUTE || kind === QUERY || kind === RESTORE || kind === ATTEMPT ? route : Route.Violation;
       case Backend.EmptyQueryResponse:
         if (kind === EXECUTE) this.#pop();
         return kind === EXECUTE || kind === QUERY || kind === PROBE ? route : Route.Violation;
@@ -221,6 +228,7 @@ export class ReplyQueue {
       case Backend.ErrorResponse:
         this.#failed(kind);
         if ((entry & REJECTED) !== 0) return Route.Reject;
+        if (kind === ATTEMPT) return Route.Ignore;
         return endsItself(kind) ? route : Route.Forward; // what we put before a client's message fails in its stead
       default:
         return Route.Violation;

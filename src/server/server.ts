@@ -8,7 +8,7 @@ import type { Stream, StreamHandler } from '../net/stream.ts';
 import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
 import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
-import { message, parse, query, sync, terminate } from '../protocol/writer.ts';
+import { message, parse, query, readyForQuery, sync, terminate } from '../protocol/writer.ts';
 import type { CustomNames } from '../session/custom-names.ts';
 import { BLIND_PINS, Inspection, inspectionQuery } from '../session/inspection.ts';
 import { type Lexing, lexingOf } from '../session/lexing.ts';
@@ -30,6 +30,8 @@ export interface ServerHolder {
   readonly isMidMessage: boolean;
   /** Its own name for a statement that clients share, by the id; null: it has none. */
   nameOf(id: number): string | null;
+  /** The end of the answer is not for the client yet: what its session is comes first. */
+  readonly withholdsReady: boolean;
   /** Its batch under way can be sent again, if nothing was done of it. */
   readonly mayRetry: boolean;
   /** The batch was failed by a plan that is out of date, and nobody was told: it is to be sent again. */
@@ -206,6 +208,7 @@ export class Server implements StreamHandler, ListNode<Server> {
   #question: Question | null = null;
   #route: Route = Route.Violation;
   #rejection: Buffer | null = null;
+  #isReadyWithheld = false;
   /** Postgres' last words: the connection ends with them. */
   #fatal: ErrorFields | null = null;
   /** And its holder's client has read them. */
@@ -360,6 +363,23 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (replies.dropped > 0) this.statements.dropped(replies.dropped);
     replies.ended = 0;
     replies.dropped = 0;
+  }
+
+  /** Sends a statement of ours whose failure is nobody's concern. */
+  attempt(sql: string): void {
+    this.replies.attemptSent();
+    this.stream.write(query(sql));
+  }
+
+  /** The answer's end, if it was withheld: it is said now. */
+  sayReady(): void {
+    if (!this.#isReadyWithheld) return;
+    this.#isReadyWithheld = false;
+    this.holder?.stream.write(readyForQuery(this.txStatus as TxStatus));
+  }
+
+  get isReadyWithheld(): boolean {
+    return this.#isReadyWithheld;
   }
 
   /** Sends Sync for ourselves: what we put before a simple query ends with it. */
@@ -564,6 +584,10 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.owner.onServerAnswered(this, status);
     this.queryStartedAt = this.replies.length === 0 ? 0 : this.activeAt;
     if (status === TxStatus.Idle) this.xactStartedAt = this.replies.length === 0 ? 0 : this.activeAt;
+    if (this.replies.length === 0 && this.holder?.withholdsReady === true) {
+      this.#isReadyWithheld = true;
+      this.#route = Route.Swallow;
+    }
     return true;
   }
 

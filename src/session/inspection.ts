@@ -100,9 +100,6 @@ function makeRows(parts: number): string {
 /** Belong to a transaction, and the inspection's own has them set. */
 const OF_TRANSACTION = new Set(['transaction_deferrable', 'transaction_isolation', 'transaction_read_only']);
 
-/** What was suspected of a transaction that prepared statements: they may mean what they would mean nowhere else. */
-const CONTEXT = Suspect.Parameter | Suspect.Opaque;
-
 export class Inspection {
   readonly parts: number;
   /** Statements of SQL's PREPARE that are not known yet stay where they are. */
@@ -116,7 +113,7 @@ export class Inspection {
   /** Of a server that logged in as loginRole, with these bits of Suspect. */
   constructor(suspect: number, pins: number, loginRole: string) {
     this.parts = partsToInspect(suspect, pins);
-    const isOutOfContext = (suspect & Suspect.Prepare) !== 0 && (suspect & CONTEXT) !== 0;
+    const isOutOfContext = (suspect & Suspect.Prepare) !== 0 && (suspect & Suspect.Context) !== 0;
     this.#keepsStatements = isOutOfContext || (pins & Suspect.Prepare) !== 0;
     this.#loginRole = loginRole;
   }

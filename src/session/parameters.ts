@@ -95,18 +95,24 @@ export function difference(from: ParameterSet, to: ParameterSet, isTainted = fal
     const isKept = isPreparedName(name) ? to.entries.get(name) === value : to.entries.has(name);
     if (!isKept) statements.push(resetStatement(name));
   }
-  const prepared: string[] = [];
   for (const [name, value] of to.entries) {
     if (IDENTITY.includes(name)) continue;
     if (from.entries.get(name) === value && !(isTainted && !isPreparedName(name))) continue;
-    if (isPreparedName(name)) prepared.push(value);
-    else statements.push(setStatement(name, value, isForeign));
+    if (!isPreparedName(name)) statements.push(setStatement(name, value, isForeign));
   }
   for (const name of IDENTITY) {
     const value = to.entries.get(name);
     if (value !== undefined) statements.push(setStatement(name, value, isForeign));
   }
-  return [...statements, ...prepared].join(';');
+  return statements.join(';');
+}
+
+/** What SQL's PREPARE has to say behind that, each by itself: one can fail (its table is gone), and Postgres keeps its text. */
+export function statementsToPrepare(from: ParameterSet, to: ParameterSet): readonly string[] {
+  const statements: string[] = [];
+  for (const [name, value] of to.entries)
+    if (isPreparedName(name) && from.entries.get(name) !== value) statements.push(value);
+  return statements;
 }
 
 /** Who the session is, in the order in which it becomes that. Postgres: SET SESSION AUTHORIZATION takes the role away. */

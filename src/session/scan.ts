@@ -69,7 +69,7 @@ function scanText(
   sink: WordSink | null,
 ): number {
   const isBody = depth > 0;
-  let found = lexicon.always;
+  let found: number = Suspect.None;
   /** The first word of the statement under way; Word.None where it does not matter. */
   let statement: number = Word.None;
   /** Words of the statement so far. */

@@ -19,6 +19,7 @@ const LARGE_OBJECT_FUNCTIONS: ReadonlySet<number> = new Set([
   715, 764, 765, 767, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172, 3457, 3458, 3459, 3460,
 ]);
 
+const ONLY_PREPARES = /^\s*prepare\s[^;]*;?\s*$/i;
 const MAY_SET = Suspect.Parameter | Suspect.Opaque;
 
 export class SessionKeeper {
@@ -58,6 +59,8 @@ export class SessionKeeper {
       const zero = isQuery ? end - 1 : buffer.indexOf(0, from);
       const to = zero < from || zero > end ? end : zero;
       found = scan(buffer, from, to, lexicon, lexing);
+      if ((found & MAY_SET) !== 0) found |= Suspect.Context;
+      found |= lexicon.always;
       if (found !== Suspect.None) found = this.#lookCloser(found, buffer.toString('utf8', from, to), isQuery, names);
     }
     this.warned = Suspect.None;
@@ -75,7 +78,10 @@ export class SessionKeeper {
   #lookCloser(suspected: number, text: string, isQuery: boolean, names: CustomNames): number {
     let found = suspected;
     if ((found & MAY_SET) !== 0 && !names.readText(text)) found |= Suspect.Opaque;
-    if ((found & Suspect.Prepare) !== 0) this.#prepared |= found;
+    if ((found & Suspect.Prepare) !== 0) {
+      this.#prepared |= found & ~Suspect.Prepare;
+      if (ONLY_PREPARES.test(text)) found = Suspect.Prepare; // the rest is EXECUTE's
+    }
     if ((found & Suspect.Resets) !== 0 && this.startup !== ParameterSet.EMPTY) {
       this.#restore = restoring(this.startup, readResets(text));
       this.#restoreBehind = isQuery ? Frontend.Query : Frontend.Sync;

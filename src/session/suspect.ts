@@ -32,4 +32,6 @@ export const Suspect = {
   Held: 1 << 14,
   /** CREATE, ALTER, DROP: what functions and tables do may be something else from now on. */
   Catalog: 1 << 15,
+  /** The text itself may set a parameter: what is prepared in the same transaction may mean something else elsewhere. */
+  Context: 1 << 16,
 } as const;

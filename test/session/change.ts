@@ -21,7 +21,7 @@ export interface Change {
    * While it is there no other server can serve the client; or need not, where it was made in a string of many statements; or need not until the
    * client leaves, because no view of Postgres shows that it is gone.
    */
-  readonly holds?: true | 'in a string' | 'to the end';
+  readonly holds?: true | 'in a string' | 'in a transaction' | 'to the end';
   /** Asking for it holds a server too, so that the others have to leave after their look. */
   readonly probeHolds?: true;
 }

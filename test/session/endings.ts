@@ -14,6 +14,8 @@ export interface Ending {
   readonly batches: (change: Change) => Batch[] | null;
   /** Many statements in one message. */
   readonly isString?: true;
+  /** Each statement is a transaction of its own. */
+  readonly isAlone?: true;
   /** What becomes of the client while its transaction is open. */
   readonly fate?: 'disconnect' | 'kill';
 }
@@ -55,7 +57,7 @@ function extendedParts(change: Change): Buffer[][] | null {
   });
 }
 
-const alone: Ending = { name: 'on its own', batches: (change) => change.make.map(batch) };
+const alone: Ending = { name: 'on its own', batches: (change) => change.make.map(batch), isAlone: true };
 
 /** Every pool plays these. */
 export const ENDINGS: readonly Ending[] = [
@@ -71,6 +73,7 @@ export const ENDINGS: readonly Ending[] = [
 export const FORMS: readonly Ending[] = [
   {
     name: 'on its own, extended',
+    isAlone: true,
     batches: (change) =>
       extendedParts(change)?.map((parts) => ({ send: Buffer.concat([...parts, build.sync()]), replies: 1 })) ?? null,
   },

@@ -75,7 +75,7 @@ export class Straight {
     return new Player(client, client.session.parameters);
   }
 
-  async #play(change: Change, { batches, fate, isString }: Ending): Promise<Expected> {
+  async #play(change: Change, { batches, fate, isString, isAlone }: Ending): Promise<Expected> {
     const player = await this.#connect(change.login);
     await player.ask(...(change.before ?? []));
     const answers = await player.sayAll(batches(change) ?? []);
@@ -84,12 +84,17 @@ export class Straight {
     const { reported } = player;
     // Its locks are gone when Postgres has closed the connection.
     await player.client.end();
-    const isHeld = fate === undefined && (await this.#isHeld(change, isString, state));
+    const isHeld = fate === undefined && (await this.#isHeld(change, { isString, isAlone }, state));
     return { seen: { answers, nextClients: [], state, reported, afterwards: [] }, isHeld };
   }
 
-  async #isHeld({ holds, probe }: Change, isString = false, state: readonly string[]): Promise<boolean> {
-    if (holds === undefined || (holds === 'in a string' && !isString)) return false;
+  async #isHeld(
+    { holds, probe }: Change,
+    { isString = false, isAlone = false }: { isString: boolean | undefined; isAlone: boolean | undefined },
+    state: readonly string[],
+  ): Promise<boolean> {
+    if (holds === undefined || (holds === 'in a string' && !isString) || (holds === 'in a transaction' && isAlone))
+      return false;
     if (holds === 'to the end') return true;
     const gone = await this.#reference.ask(...probe);
     return gone.some((line, i) => line !== state[i]);

@@ -55,7 +55,10 @@ export class Through {
       for (const sql of change.before ?? []) {
         await player.ask(sql);
         nextClients.push(
-          ...(await this.#letOthers(change, change.holds !== undefined && change.holds !== 'in a string')),
+          ...(await this.#letOthers(
+            change,
+            change.holds !== undefined && change.holds !== 'in a string' && change.holds !== 'in a transaction',
+          )),
         );
       }
       const answers = await player.sayAll(ending.batches(change) ?? []);
