@@ -26,8 +26,9 @@ import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
 import { refuseAll } from './refusal.ts';
 import type { RelayTables } from './relay-tables.ts';
-import { ClientStatements } from './statements.ts';
+import { ClientStatements, NO_OP } from './statements.ts';
 import { ClientState, type ClientStateful, moveClient, type PoollessLists } from './states.ts';
+import { UnnamedStatement } from './unnamed-statement.ts';
 
 /** A client that waits may send this much ahead; then it is read no further until it has a server. */
 const MAX_UNREAD_BYTES = 65_536;
@@ -152,6 +153,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #batchEnd = 0;
   /** Its Sync was sent. */
   #isBatchWhole = false;
+  readonly #unnamed = new UnnamedStatement();
   /** Its named prepared statements; null until it has one. */
   #statements: ClientStatements | null = null;
   /** Set when it must go as soon as its transaction is over. */
@@ -388,8 +390,12 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (type === Frontend.Query) this.#batch = null;
     else this.#noteBatch(server, type, reader);
     switch (type) {
+      case Frontend.Sync:
+        if (this.#unnamed.isOpen) this.#unnamed.synced();
+        break;
       case Frontend.Query:
         server.unnamedOwner = null;
+        this.#unnamed.drop();
         if (!this.#look(server, reader)) return true;
         break;
       case Frontend.Parse:
@@ -449,7 +455,10 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #parse(server: Server, reader: FrameReader): boolean {
     const { buffer, start, end } = reader;
     const nameEnd = buffer.indexOf(0, start + 5);
-    if (nameEnd === start + 5) server.unnamedOwner = this;
+    if (nameEnd === start + 5) {
+      server.unnamedOwner = this;
+      this.#unnamed.parsed(reader);
+    }
     if (nameEnd <= start + 5 || nameEnd >= end || !this.#sharesStatements) return false;
     if (!reader.last) {
       server.pins |= Suspect.Held; // too long to be kept
@@ -502,7 +511,14 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   /** The unnamed statement is the last client's that parsed one on this server. */
   #nameless(server: Server, type: number, reader: FrameReader): boolean {
     if (type === Frontend.Close) return false;
+    const text = this.#unnamed.text;
+    if (server.unnamedOwner !== this && text !== null && this.#sharesStatements) {
+      server.track(Frontend.Parse, true, NO_OP);
+      server.stream.relay(text, 0, text.length);
+      server.unnamedOwner = this;
+    }
     if (server.unnamedOwner === this || !this.#sharesStatements) {
+      if (type === Frontend.Bind) this.#unnamed.bound();
       if (type === Frontend.Bind && this.#session.unnamed !== Suspect.None)
         server.suspect |= this.#session.lookAtBind(reader, this.#session.unnamed, this.pool!.customNames);
       return false;

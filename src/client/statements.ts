@@ -185,7 +185,7 @@ function makeRoom(server: Server, limit: number): void {
 }
 
 /** Nothing depends on it: its server is the client's own. */
-const NO_OP: StatementOp = { rejection: NO_REJECTION, done() {}, undo() {} };
+export const NO_OP: StatementOp = { rejection: NO_REJECTION, done() {}, undo() {} };
 
 /** A name of the client was given to a statement (or, after null, taken from it). */
 class Naming implements StatementOp {

@@ -12,7 +12,7 @@ import { TxStatus } from '../protocol/message-types.ts';
 import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
 import { moveServer, type ServerLists } from '../server/states.ts';
 import { CustomNames } from '../session/custom-names.ts';
-import { CATALOG_QUERY, CatalogReader, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
+import { CatalogReader, catalogQuery, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
 import { type Lexicon, POSTGRES_LEXICON } from '../session/lexicon.ts';
 import type { ParameterSet } from '../session/parameters.ts';
 import { sessionPolicy } from '../session/policy.ts';
@@ -342,25 +342,27 @@ export class Pool implements ServerOwner {
   #readCatalog(server: Server, done: (error: ErrorFields | null) => void): void {
     this.#catalogReadAt = this.#context.clock.now();
     const fingerprint = new FingerprintReader();
-    server.ask(
-      FINGERPRINT_QUERY,
-      (error) => {
-        if (error !== null || fingerprint.value === this.#fingerprint) {
-          done(error);
-          return;
-        }
-        const catalog = new CatalogReader(this.customNames);
-        const read = (failure: ErrorFields | null) => {
-          if (failure === null) {
-            this.lexicon = catalog.lexicon();
-            this.#fingerprint = fingerprint.value;
-          }
-          done(failure);
-        };
-        server.ask(CATALOG_QUERY, read, catalog);
-      },
-      fingerprint,
-    );
+    const catalog = new CatalogReader(this.customNames);
+    // What was dropped in the meantime can fail it, inside the question's own transaction.
+    const failed = (error: ErrorFields) => {
+      if (server.txStatus === TxStatus.Idle) done(error);
+      else server.ask('ROLLBACK', () => done(error));
+    };
+    const read = (error: ErrorFields | null) => {
+      if (error !== null) {
+        failed(error);
+        return;
+      }
+      this.lexicon = catalog.lexicon();
+      this.#fingerprint = fingerprint.value;
+      done(null);
+    };
+    const compared = (error: ErrorFields | null) => {
+      if (error !== null) failed(error);
+      else if (fingerprint.value === this.#fingerprint) done(null);
+      else server.ask(catalogQuery(server.majorVersion), read, catalog);
+    };
+    server.ask(FINGERPRINT_QUERY, compared, fingerprint);
   }
 
   #questionFailed(server: Server, what: string, error: ErrorFields | null): void {

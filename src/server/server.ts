@@ -235,6 +235,11 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.stream.write(login.begin());
   }
 
+  /** As it told at login; 0: it did not. */
+  get majorVersion(): number {
+    return Number.parseInt(this.reported.get('server_version') ?? '0', 10);
+  }
+
   /** Nothing is owed, no transaction is open, nothing is half read, no cancel is on its way: its holder may let go. */
   get isSettled(): boolean {
     return this.#isDone && this.#reader.atBoundary && this.cancelsInFlight === 0 && this.#question === null;
@@ -276,6 +281,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (isTold) this.replies.restoreSent();
     else this.replies.sent(Frontend.Query, true);
     this.activeAt = this.#clock.now();
+    this.unnamedOwner = null;
     if (rows !== null) this.#reader.setHold(ANSWER_TABLE);
     this.stream.write(query(sql));
   }
@@ -368,6 +374,7 @@ export class Server implements StreamHandler, ListNode<Server> {
   /** Sends a statement of ours whose failure is nobody's concern. */
   attempt(sql: string): void {
     this.replies.attemptSent();
+    this.unnamedOwner = null;
     this.stream.write(query(sql));
   }
 
@@ -392,6 +399,7 @@ export class Server implements StreamHandler, ListNode<Server> {
   restore(sql: string): void {
     this.stream.flush();
     this.replies.restoreSent();
+    this.unnamedOwner = null;
     this.stream.write(query(sql));
   }
 

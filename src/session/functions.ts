@@ -77,7 +77,7 @@ const OWN = `>= ${FIRST_NORMAL_OID}`;
 
 const FUNCTION_ROWS = `SELECT '${Kind.function}', p.oid::text, p.proname::text, l.lanname::text,
   CASE WHEN l.lanname IN ('sql', 'plpgsql')
-    THEN left(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), ${MAX_BODY + 1}) ELSE '' END
+    THEN left(p.prosrc, ${MAX_BODY + 1}) ELSE '' END
  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
  WHERE p.oid ${OWN} AND (l.lanname <> 'internal' OR p.prokind = 'a') AND (l.lanname <> 'c' OR p.provolatile = 'v')
   AND p.pronamespace <> 'information_schema'::regnamespace
@@ -100,14 +100,17 @@ const USE_ROWS = `SELECT '${Kind.uses}', d.refobjid::text, CASE WHEN d.classid =
 
 const OF_POSTGRES = `ARRAY[${[...POSTGRES_FUNCTIONS.keys()].map((name) => `'${name}'`).join(',')}]::name[]`;
 
-/** What stands in a relation's rules, defaults, constraints, policies and indexes; calls of Postgres' own functions leave no dependency. */
-const USE_OF_POSTGRES_ROWS = `SELECT '${Kind.usesPostgres}', e.relation::text, p.proname::text, '', ''
+/** What stands in a relation's rules, defaults, constraints, policies and indexes, and in function bodies that were parsed (Postgres 14); calls of Postgres' own functions leave no dependency. */
+const useOfPostgresRows = (
+  hasSqlBodies: boolean,
+) => `SELECT '${Kind.usesPostgres}', e.relation::text, p.proname::text, '', ''
  FROM (SELECT ':funcid (' || string_agg(oid::text, '|') || ') ' AS pattern, array_agg(oid) AS oids FROM pg_proc
    WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY (${OF_POSTGRES})) own
  CROSS JOIN LATERAL (SELECT ev_class, ev_action::text FROM pg_rewrite WHERE oid ${OWN}
   UNION ALL SELECT adrelid, adbin::text FROM pg_attrdef
   UNION ALL SELECT conrelid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL
   UNION ALL SELECT polrelid, concat(polqual::text, polwithcheck::text) FROM pg_policy
+  ${hasSqlBodies ? 'UNION ALL SELECT oid, prosqlbody::text FROM pg_proc WHERE prosqlbody IS NOT NULL' : ''}
   UNION ALL SELECT indrelid, concat(indexprs::text, indpred::text) FROM pg_index WHERE indexrelid ${OWN}) e (relation, tree)
  JOIN pg_proc p ON p.oid = ANY (own.oids) AND e.tree LIKE '%:funcid ' || p.oid || ' %'
  WHERE e.tree ~ own.pattern`;
@@ -130,8 +133,6 @@ const PASS_ON_ROWS = `SELECT '${Kind.passesOn}', a::text, b::text, '', '' FROM (
 const RELATION_ROWS = `SELECT '${Kind.relation}', oid::text, relname::text, '', '' FROM pg_class
  WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND oid ${OWN}`;
 
-const HAS_FUNCTIONS = `EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_proc'::regclass AND refobjid ${OWN})`;
-
 /** Tables whose rows are numbered by a sequence. */
 const SEQUENCE_ROWS = `SELECT DISTINCT '${Kind.sequence}', d.refobjid::text, c.relname::text, '', ''
  FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_class c ON c.oid = d.refobjid
@@ -141,18 +142,20 @@ function inTransaction(select: string): string {
   return `BEGIN READ ONLY;SET LOCAL search_path TO pg_catalog;SET LOCAL statement_timeout TO 0;${select};COMMIT`;
 }
 
-/** Simple Query text. */
-export const CATALOG_QUERY = inTransaction(
-  [
-    FUNCTION_ROWS,
-    USE_ROWS,
-    USE_OF_POSTGRES_ROWS,
-    UNNAMED_ROWS,
-    SEQUENCE_ROWS,
-    `SELECT * FROM (${PASS_ON_ROWS}) x WHERE ${HAS_FUNCTIONS}`,
-    `SELECT * FROM (${RELATION_ROWS}) x WHERE ${HAS_FUNCTIONS}`,
-  ].join(' UNION ALL '),
-);
+/** Simple Query text for a server of this major version. */
+export function catalogQuery(major: number): string {
+  return inTransaction(
+    [
+      FUNCTION_ROWS,
+      USE_ROWS,
+      useOfPostgresRows(major >= 14),
+      UNNAMED_ROWS,
+      SEQUENCE_ROWS,
+      PASS_ON_ROWS,
+      RELATION_ROWS,
+    ].join(' UNION ALL '),
+  );
+}
 
 /** One row that differs when a function, trigger, rule, default, constraint or policy came, went or was changed. */
 export const FINGERPRINT_QUERY = inTransaction(
@@ -183,7 +186,7 @@ interface Body {
   readonly name: number;
 }
 
-/** Rows of CATALOG_QUERY into a lexicon. */
+/** Rows of catalogQuery() into a lexicon. */
 export class CatalogReader {
   /** By oid: bits of Suspect of functions and relations, as far as known. */
   readonly #masks = new Map<string, number>();

@@ -192,9 +192,27 @@ test('the unnamed statement of another client is never run', async () => {
   await ask(single, parse('', 'SELECT 1'));
   const other = await pooler.current.connect();
   const held = await holdServer();
+  // Bound at once: nobody expects to need it again.
+  await ask(single, Buffer.concat([build.parse({ sql: 'SELECT 1' }), run('')]));
   await ask(other, parse('', "SELECT 'secret'"));
   expect(await ask(single, run(''))).toMatchObject({ types: 'EZ', error: { C: '26000' } });
   expect((await ask(single, Buffer.concat([build.describe('S'), build.sync()]))).types).toBe('EZ');
+  await held.rows('COMMIT');
+});
+
+test('the unnamed statement can be described and bound in later batches, whatever happens between', async () => {
+  const [client, other] = [await pooler.current.connect(), await pooler.current.connect()];
+  const unnamed = (sql: string) => Buffer.concat([build.parse({ sql }), build.sync()]);
+  expect((await ask(client, unnamed('SELECT $1::text AS of_client'))).types).toBe('1Z');
+  const held = await holdServer();
+  expect((await ask(other, unnamed("SELECT 'secret' AS of_other"))).types).toBe('1Z');
+  await other.rows('SET work_mem TO 1000');
+  expect((await ask(client, Buffer.concat([build.describe('S'), build.sync()]))).types).toBe('tTZ');
+  await other.rows('SELECT 1');
+  expect((await ask(client, run('', 'mine'))).rows).toEqual([['mine']]);
+  // A simple query ends it, as in Postgres.
+  await client.rows('SELECT 1');
+  expect((await ask(client, run('', 'x'))).error).toMatchObject({ C: '26000' });
   await held.rows('COMMIT');
 });
 
