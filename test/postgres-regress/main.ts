@@ -1,5 +1,6 @@
 // npm run regress:postgres -- [--direct | --through HOST:PORT] [--keep] [TEST...]: PostgreSQL 15's own regression suite through pgsluice in
 // transaction mode, straight to Postgres, or through another pooler. PG_REGRESS= names the built suite; fails below --bar.
+import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { rowsOf } from '../../src/config/settings-table.ts';
@@ -17,9 +18,12 @@ const { values, positionals: tests } = parseArgs({
     'postgres-port': { type: 'string', default: '0' },
     'pool-mode': { type: 'string', default: 'transaction' },
     'pool-size': { type: 'string', default: '20' },
+    schedule: { type: 'string', default: '' },
     'max-connections': { type: 'string', default: '0' },
     bar: { type: 'string', default: '212' },
     keep: { type: 'boolean', default: false },
+    /** A file for what Postgres logs, every statement too. */
+    'postgres-log': { type: 'string', default: '' },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -29,12 +33,19 @@ async function startPostgres(): Promise<EmbeddedPostgres> {
   const { fetchMajor } = (await import(majors)) as { fetchMajor(major: number): void };
   fetchMajor(SUITE_MAJOR);
   const port = Number(values['postgres-port']);
+  const logFile = values['postgres-log'];
   return startEmbeddedPostgres({
     major: SUITE_MAJOR,
     authMethod: 'trust',
     ...(port > 0 ? { port } : {}),
+    ...(logFile === '' ? {} : { log: (line: string) => appendFileSync(logFile, `${line}\n`) }),
     // Tests log in as users that they make, and each of them is a pool. pg_regress asks for two prepared transactions.
-    settings: { max_connections: '150', max_prepared_transactions: '2', shared_buffers: '128MB' },
+    settings: {
+      max_connections: '150',
+      max_prepared_transactions: '2',
+      shared_buffers: '128MB',
+      ...(logFile === '' ? {} : { log_statement: 'all', log_line_prefix: '%m [%p] %a: ' }),
+    },
   });
 }
 
@@ -84,13 +95,14 @@ try {
     port,
     user: server.user,
     maxConnections: Number(values['max-connections']),
+    schedule: values.schedule,
     tests,
     onLine: (line) => values.verbose && console.log(line),
   });
   const hasDied = pooler !== null && pooler.child.exitCode !== null;
   if (hasDied) console.log('pgsluice ended during the run');
   print(run, values.direct ? 'directly' : `through ${values.through || `pgsluice in ${values['pool-mode']} mode`}`);
-  const bar = values.direct || tests.length > 0 ? run.results.length : Number(values.bar);
+  const bar = values.direct || values.schedule !== '' || tests.length > 0 ? run.results.length : Number(values.bar);
   process.exitCode = run.passed >= bar && !hasDied ? 0 : 1;
 } finally {
   await pooler?.stop();

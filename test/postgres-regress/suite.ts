@@ -18,7 +18,9 @@ export interface SuiteOptions {
   readonly user: string;
   /** Tests of a parallel group at a time; 0: all of it. */
   readonly maxConnections: number;
-  /** In place of the schedule. The first has to be test_setup. */
+  /** A file in place of the suite's parallel_schedule; empty: that. */
+  readonly schedule: string;
+  /** In place of a schedule, one after the other. The first has to be test_setup. */
   readonly tests: readonly string[];
   readonly onLine: (line: string) => void;
 }
@@ -56,7 +58,7 @@ export async function runSuite(suite: string, options: SuiteOptions): Promise<Su
   const outputDir = mkdtempSync(join(temporaryRoot(runAs), 'pgsluice-regress-'));
   // Postgres itself writes there too (COPY TO a file), and pg_regress reads what it wrote.
   if (runAs) chownSync(outputDir, runAs.uid, runAs.gid);
-  const schedule = join(suite, 'parallel_schedule');
+  const schedule = options.schedule === '' ? join(suite, 'parallel_schedule') : resolve(options.schedule);
   const args = [`--inputdir=${suite}`, `--outputdir=${outputDir}`, `--dlpath=${suite}`, `--bindir=${findPsql()}`];
   args.push(`--host=${options.host}`, `--port=${options.port}`, `--user=${options.user}`);
   args.push(`--max-concurrent-tests=${MOST_AT_ONCE}`, `--max-connections=${options.maxConnections}`);
