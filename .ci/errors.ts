@@ -38,6 +38,7 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   server_connect_timeout: 'It was not logged in within server_connect_timeout.',
   server_idle_timeout: 'Nobody used it for server_idle_timeout.',
   server_lifetime: 'It is older than server_lifetime.',
+  session_kept: 'A client left it with what no reset undoes: a library from LOAD, the seed of setseed().',
   settings_changed: 'A reload changed what a server has from its login, or took its database out of the file.',
   shutdown: 'pgsluice goes down.',
   socket_error: 'The connection failed: reset, or dead by TCP keepalive.',

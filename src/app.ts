@@ -7,6 +7,7 @@ import { Console } from './admin/console.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
 import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import { makeRelayTables } from './client/relay-tables.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
 import { Control } from './control.ts';
@@ -235,6 +236,7 @@ export class App {
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
       onCapacity: (pool) => this.pools.onCapacity(pool),
+      onCatalogChanged: (pool) => this.pools.onCatalogChanged(pool),
     };
   }
 
@@ -266,6 +268,7 @@ export class App {
       gatekeeper: app.#gatekeeper,
       events: app.observer,
       lists: app.clients.lists,
+      relayTables: makeRelayTables(app.config.settings.classify_max_bytes),
       get settings() {
         return app.config.settings;
       },

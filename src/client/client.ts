@@ -10,20 +10,24 @@ import type { Pool } from '../pool/pool.ts';
 import type { ClientCloseReason, PoolClient } from '../pool/pool-client.ts';
 import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/error-fields.ts';
-import { FrameReader, holdTable } from '../protocol/frame-reader.ts';
+import { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
-import { backendKeyData, parameterStatus, readyForQuery, terminate } from '../protocol/writer.ts';
+import { backendKeyData, parameterStatus, query, readyForQuery, terminate } from '../protocol/writer.ts';
 import type { HeldServerReason, Server, ServerCloseReason, ServerHolder } from '../server/server.ts';
+import { UNSURE_LEXING } from '../session/lexing.ts';
 import { difference, ParameterSet } from '../session/parameters.ts';
+import { kindNames } from '../session/policy.ts';
+import { SessionKeeper } from '../session/session-keeper.ts';
+import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { ConsoleLink, type ConsoleSession } from './console-link.ts';
 import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
 import { refuseAll } from './refusal.ts';
+import type { RelayTables } from './relay-tables.ts';
+import { AS_IS, ClientStatements, type Limits } from './statements.ts';
 import { ClientState, type ClientStateful, moveClient, type PoollessLists } from './states.ts';
 
-/** Nothing is gathered: statements are forwarded in the chunks they came in. */
-const RELAY_TABLE = holdTable([], 0);
 /** A client that waits may send this much ahead; then it is read no further until it has a server. */
 const MAX_UNREAD_BYTES = 65_536;
 /** Statements sent and not answered: a pipeline may be this deep before it is read no further. */
@@ -35,6 +39,15 @@ const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
 
 /** What was written together with a batch, in one go or several, has arrived when it has been quiet for so long. */
 const IN_FLIGHT_MS = 100;
+
+const ABOUT_STATEMENTS = Suspect.Prepare | Suspect.Execute;
+const DEALLOCATED = 'PREPARE "pgsluice_gone" AS SELECT 1';
+const DEALLOCATE = query('DEALLOCATE "pgsluice_gone"');
+
+/** Describe and Close: a statement, and no portal. */
+const STATEMENT = 0x53;
+
+const NO_SESSION = new SessionKeeper(ParameterSet.EMPTY);
 
 const READY_IDLE = readyForQuery(TxStatus.Idle);
 const GOOD_BYE = terminate();
@@ -60,6 +73,7 @@ export interface ClientHost {
   readonly settings: Settings;
   readonly gatekeeper: Gatekeeper;
   readonly events: ClientEvents;
+  readonly relayTables: RelayTables;
   /** Clients that have not logged in, and those of the console. */
   readonly lists: PoollessLists;
   /** The pool or the console for a client that is who it says; refused when a limit is reached. */
@@ -79,6 +93,8 @@ type Stage =
   | 'welcome'
   /** Holds a server whose session is being made its own. */
   | 'preparing'
+  /** Its transaction is over, and its server is asked what the session has come to. */
+  | 'inspecting'
   /** Statements are relayed. */
   | 'relay'
   /** A batch of its was refused: everything up to Sync is ignored. */
@@ -115,6 +131,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   readonly #host: ClientHost;
   readonly #reader: FrameReader;
   #stage: Stage = 'login';
+  #session = NO_SESSION;
   #startup: ClientStartup | null = null;
   /** Until it is let in. */
   #login: LoginDriver | null;
@@ -124,6 +141,16 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #console: ConsoleLink | null = null;
   /** The message under the cursor goes to the server. */
   #toServer = false;
+  /** From here on in the fragment under the cursor: what stands before was sent in other words. */
+  #relayFrom = 0;
+  /** The batch under way: bytes [start, end), when it came in one chunk; null when it did not. */
+  #batch: Buffer | null = null;
+  #batchStart = 0;
+  #batchEnd = 0;
+  /** Its Sync was sent. */
+  #isBatchWhole = false;
+  /** Its named prepared statements; null until it has one. */
+  #statements: ClientStatements | null = null;
   /** Set when it must go as soon as its transaction is over. */
   #leaving: { readonly reason: ClientCloseReason; readonly error: ErrorFields } | null = null;
 
@@ -236,9 +263,11 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       this.dedicated = new Map([...startup.parameters.entries, ['replication', value]]);
     }
     moveClient(this, ClientState.Active, this.#host.lists);
-    const report = this.dedicated === null ? pool.reports.get(this.parameters.key) : undefined;
-    if (report !== undefined) {
-      this.#welcome(report);
+    const known = this.dedicated === null ? pool.reports.get(this.parameters.key) : undefined;
+    if (known !== undefined) {
+      this.parameters = known.parameters;
+      this.#session = new SessionKeeper(known.parameters);
+      this.#welcome(known.reported);
       return;
     }
     this.#stage = 'welcome';
@@ -253,7 +282,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     parts.push(backendKeyData(this.processId, this.cancelKey), READY_IDLE);
     this.stream.write(Buffer.concat(parts));
     this.#stage = 'relay';
-    if (this.#console === null) this.#reader.setHold(RELAY_TABLE);
+    if (this.#console === null) this.#reader.setHold(this.#host.relayTables.hold, this.#host.relayTables.heads);
     if (this.pool !== null) this.pool.stats.clientLoginCount += 1;
     this.#host.events.clientLogin(this);
   }
@@ -273,7 +302,10 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const reader = this.#reader;
     while (reader.next()) {
       if (reader.first && !this.#admit(reader)) break;
-      if (this.#toServer) this.server?.stream.relay(reader.buffer, reader.start, reader.end);
+      if (!this.#toServer) continue;
+      const from = reader.first ? this.#relayFrom : reader.start;
+      if (from < reader.end) this.server?.stream.relay(reader.buffer, from, reader.end);
+      if (this.#session.isToRestore && reader.last) this.#restore(reader.type);
     }
     if (reader.error !== null) {
       this.violation(reader.error);
@@ -345,9 +377,195 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       server.queryStartedAt = Math.max(this.activeAt, this.linkedAt);
       if (server.xactStartedAt === 0) server.xactStartedAt = server.queryStartedAt;
     }
+    this.#relayFrom = reader.start;
+    if (type === Frontend.Query) this.#batch = null;
+    else this.#noteBatch(server, type, reader);
+    switch (type) {
+      case Frontend.Query:
+        server.unnamedOwner = null;
+        if (!this.#look(server, reader)) return true;
+        break;
+      case Frontend.Parse:
+        if (!this.#look(server, reader) || this.#parse(server, reader)) return true;
+        break;
+      case Frontend.Bind:
+      case Frontend.Describe:
+      case Frontend.Close:
+        if (this.#name(server, type, reader)) return true;
+    }
     server.replies.sent(type);
     this.#toServer = true;
     return true;
+  }
+
+  /** Where the batch under way lies, if it came in one piece: Postgres may want it again. */
+  #noteBatch(server: Server, type: number, reader: FrameReader): void {
+    const { buffer, start, end } = reader;
+    if (server.replies.isIdle && server.txStatus === TxStatus.Idle) {
+      this.#batch = buffer;
+      this.#batchStart = start;
+      this.#batchEnd = end;
+      this.#isBatchWhole = false;
+      server.isUntouched = true;
+    } else if (this.#batch === buffer && this.#batchEnd === start && !this.#isBatchWhole) {
+      this.#batchEnd = end;
+    } else this.#batch = null;
+    if (type === Frontend.Sync) this.#isBatchWhole = true;
+  }
+
+  get mayRetry(): boolean {
+    if (this.#batch === null || !this.#isBatchWhole || !this.#reader.atBoundary) return false;
+    return this.#batchEnd - this.#batchStart <= this.pool!.settings.retry_buffer;
+  }
+
+  onServerRetry(): void {
+    const server = this.server!;
+    const { hold, heads } = this.#host.relayTables;
+    const reader = new FrameReader(hold, this.#host.settings.max_packet_size);
+    reader.setHold(hold, heads);
+    reader.push(this.#batch!.subarray(this.#batchStart, this.#batchEnd));
+    this.#batch = null;
+    this.pool!.stats.retryCount += 1;
+    while (reader.next()) {
+      // What was answered already: its statement was there.
+      if (reader.type === Frontend.Parse) continue;
+      if (this.#send(server, reader.type, reader) && this.#toServer)
+        server.stream.relay(reader.buffer, this.#relayFrom, reader.end);
+    }
+    server.stream.flush();
+  }
+
+  /** A Parse whose statement is shared was sent in other words. False: it goes as it is. */
+  #parse(server: Server, reader: FrameReader): boolean {
+    const { buffer, start, end } = reader;
+    const nameEnd = buffer.indexOf(0, start + 5);
+    if (nameEnd === start + 5) server.unnamedOwner = this;
+    const limits = this.#statementLimits;
+    if (nameEnd <= start + 5 || nameEnd >= end || limits === null) return false;
+    if (!reader.last) {
+      server.pins |= Suspect.Held; // too long to be kept
+      return false;
+    }
+    this.#statements ??= new ClientStatements(this.pool!.prepared);
+    const name = buffer.toString('latin1', start + 5, nameEnd);
+    if (this.#statements.isTaken(name)) {
+      const shown = buffer.toString('utf8', start + 5, nameEnd);
+      server.reject(Frontend.Parse, errorResponse(poolerError('prepared_statement_exists', shown)));
+      return true;
+    }
+    // What its own transaction may have changed, or only its server has, is nothing for others.
+    const isPrivate = server.suspect !== Suspect.None || server.pins !== Suspect.None;
+    const session = isPrivate ? `client ${this.id}` : this.parameters.key;
+    const body = buffer.subarray(nameEnd + 1, end);
+    if (this.#statements.parse(server, name, body, session, this.#session.found, limits)) return true;
+    server.reject(Frontend.Parse, errorResponse(poolerError('too_many_prepared', String(limits.maxBytes))));
+    return true;
+  }
+
+  /** A Bind, Describe or Close was dealt with. False: it goes as it is, or from #relayFrom on. */
+  #name(server: Server, type: number, reader: FrameReader): boolean {
+    const { buffer, start, end } = reader;
+    let nameStart = start + 6;
+    if (type === Frontend.Bind) {
+      nameStart = buffer.indexOf(0, start + 5) + 1;
+      if (nameStart === 0 || nameStart >= end) return false;
+    } else if (buffer[start + 5] !== STATEMENT) return false;
+    const nameEnd = buffer.indexOf(0, nameStart);
+    if (nameEnd < 0 || nameEnd >= end) return false;
+    if (nameEnd === nameStart) return this.#nameless(server, type, reader);
+    const name = buffer.toString('latin1', nameStart, nameEnd);
+    if (type === Frontend.Close) {
+      if (this.#statements?.closeName(server, name)) return true;
+      if (this.#statementLimits !== null) server.suspect |= Suspect.Prepare; // one of SQL's PREPARE
+      return false;
+    }
+    const suspect = this.#statements?.suspectOf(name) ?? null;
+    const limits = this.#statementLimits;
+    if (suspect === null || limits === null) return false;
+    if (type === Frontend.Bind && suspect !== Suspect.None)
+      server.suspect |= this.#session.lookAtBind(reader, suspect, this.pool!.customNames);
+    const from = this.#statements!.use(server, reader, name, nameStart, nameEnd, limits);
+    if (from !== AS_IS) this.#relayFrom = from;
+    return false;
+  }
+
+  /** The unnamed statement is the last client's that parsed one on this server. */
+  #nameless(server: Server, type: number, reader: FrameReader): boolean {
+    if (type === Frontend.Close) return false;
+    if (server.unnamedOwner === this || this.#statementLimits === null) {
+      if (type === Frontend.Bind && this.#session.unnamed !== Suspect.None)
+        server.suspect |= this.#session.lookAtBind(reader, this.#session.unnamed, this.pool!.customNames);
+      return false;
+    }
+    server.reject(type, errorResponse(poolerError('prepared_statement_missing')));
+    return true;
+  }
+
+  /** Null: names go to the server as they are. */
+  get #statementLimits(): Limits | null {
+    const { pool_mode, max_prepared_statements, max_prepared_bytes } = this.pool!.settings;
+    if (this.server?.isOwn === true) return null;
+    if (max_prepared_statements === 0 || pool_mode === 'session' || this.dedicated !== null) return null;
+    return { maxStatements: max_prepared_statements, maxBytes: max_prepared_bytes };
+  }
+
+  /** What may this statement do to the session? Found out when its transaction is over. False: it is not let through. */
+  #look(server: Server, reader: FrameReader): boolean {
+    const pool = this.pool!;
+    if (pool.settings.pool_mode === 'session' || this.dedicated !== null) return true;
+    const lexing = (server.suspect & Suspect.Parameter) === 0 ? server.lexing : UNSURE_LEXING;
+    const found = this.#session.look(reader, pool.settings, pool.lexicon, pool.customNames, lexing);
+    if (this.#session.warned !== Suspect.None)
+      for (const kind of kindNames(this.#session.warned)) pool.stats.sessionWarnings.add(kind);
+    if (found === Suspect.None) return true;
+    const rejected = found & this.#session.policy(pool.settings).reject;
+    if (rejected !== Suspect.None) {
+      server.reject(reader.type, errorResponse(poolerError('session_policy', kindNames(rejected).join(', '))));
+      return false;
+    }
+    if (this.#statements !== null && (found & ABOUT_STATEMENTS) !== 0 && !this.#lookAtStatements(server, reader, found))
+      return false;
+    server.suspect |= found;
+    if ((found & Suspect.DeallocateAll) !== 0) {
+      server.statements.abandonAll();
+      this.#statements?.deallocateAll();
+    }
+    return true;
+  }
+
+  /** SQL that is about prepared statements may mean those of the protocol. False: it was sent in other words. */
+  #lookAtStatements(server: Server, reader: FrameReader, found: number): boolean {
+    const statements = this.#statements!;
+    if (server.isOwn || this.#statementLimits === null || !server.isTransactionSound) return true;
+    const isQuery = reader.type === Frontend.Query;
+    const from = isQuery ? reader.start + 5 : reader.buffer.indexOf(0, reader.start + 5) + 1;
+    const text = reader.buffer.toString('utf8', from, reader.buffer.indexOf(0, from));
+    const name = isQuery ? statements.deallocated(text) : null;
+    if (name !== null) {
+      // One that we make goes in its place, so that the answer is Postgres' own.
+      server.restore(DEALLOCATED);
+      statements.drop(name);
+      server.replies.sent(Frontend.Query);
+      server.stream.relay(DEALLOCATE, 0, DEALLOCATE.length);
+      return false;
+    }
+    if ((found & Suspect.DeallocateAll) !== 0 || !statements.isMentionedIn(text)) return true;
+    const isAlone = isQuery && !server.replies.isBatchOpen;
+    statements.bringTo(server);
+    if (isAlone) server.syncOurs();
+    server.isOwn = true;
+    server.pins |= Suspect.Held;
+    return true;
+  }
+
+  nameOf(id: number): string | null {
+    return this.#statements?.nameOf(id) ?? null;
+  }
+
+  /** Behind a RESET: it went to the server's default, the client's own is what it asked for at its login. */
+  #restore(type: number): void {
+    const sql = this.#session.takeRestore(type);
+    if (sql !== null) this.server?.restore(sql);
   }
 
   #answerSync(): boolean {
@@ -359,7 +577,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   /** A server for the message under the cursor. False: the client waits, or its session is being prepared. */
   #link(reader: FrameReader): boolean {
     if (!this.#checkout(this.activeAt)) return false;
-    if (this.parameters.equals(this.server!.parameters)) return true;
+    if (this.server!.isFitFor(this, this.parameters)) return true;
     reader.again();
     this.#prepare();
     return false;
@@ -393,7 +611,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     moveClient(this, ClientState.Active, this.#host.lists);
     this.#hold(server, this.#host.clock.now());
     this.pool!.stats.waitTimeMs += this.linkedAt - this.waitingSince;
-    if (this.#stage === 'welcome' || !this.parameters.equals(server.parameters)) this.#prepare();
+    if (this.#stage === 'welcome' || !server.isFitFor(this, this.parameters)) this.#prepare();
     else {
       this.#stage = 'relay';
       this.#process();
@@ -403,16 +621,32 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   /** Makes the server's session the client's: one round trip when something differs. */
   #prepare(): void {
     const server = this.server!;
-    const sql = this.dedicated === null ? difference(server.parameters, this.parameters) : '';
+    const isFit = this.dedicated !== null || server.isFitFor(this, this.parameters);
+    const sql = isFit ? '' : difference(server.parameters, this.parameters, server.isTainted);
     if (sql === '') {
       this.#prepared(server);
       return;
     }
     if (this.#stage !== 'welcome') this.#stage = 'preparing';
     const wanted = this.parameters;
+    this.pool!.stats.preparationCount += 1;
     server.ask(sql, (error) => {
-      if (error === null) server.parameters = wanted;
+      if (error === null) server.wasPrepared(wanted);
+      else server.suspect |= Suspect.Parameter | Suspect.Prepare; // how far did it come?
       // The client left meanwhile; the server is its pool's.
+      if (this.server !== server) return;
+      if (error !== null) this.close('session_not_prepared', asFatal(error), error.message);
+      else if (this.#stage === 'welcome') this.#learn(server);
+      else this.#prepared(server);
+    });
+  }
+
+  /** Startup parameters that this pool has not seen: how does Postgres write them? */
+  #learn(server: Server): void {
+    server.suspect |= Suspect.Parameter;
+    const { customNames } = this.pool!;
+    for (const name of this.parameters.entries.keys()) customNames.readValue(name);
+    this.pool!.inspect(server, (error) => {
       if (this.server !== server) return;
       if (error === null) this.#prepared(server);
       else this.close('session_not_prepared', asFatal(error), error.message);
@@ -421,19 +655,39 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
 
   #prepared(server: Server): void {
     if (this.#stage === 'welcome') {
-      const report = new Map(server.reported);
-      const reports = this.pool!.reports;
+      const reported = new Map(server.reported);
+      const { reports } = this.pool!;
       if (reports.size >= MAX_REPORTS) reports.clear();
-      if (this.dedicated === null) reports.set(this.parameters.key, report);
-      this.#welcome(report);
+      if (this.dedicated === null) {
+        reports.set(this.parameters.key, { reported, parameters: server.parameters });
+        this.parameters = server.parameters;
+        this.#session = new SessionKeeper(server.parameters);
+      }
+      this.#welcome(reported);
     } else this.#stage = 'relay';
     this.#process();
+  }
+
+  /** The transaction is over, and something in it may have changed the session. */
+  #inspect(server: Server): void {
+    this.#stage = 'inspecting';
+    this.pool!.inspect(server, (error) => {
+      if (this.server !== server) return;
+      this.#stage = 'relay';
+      if (error !== null) {
+        this.close('session_not_prepared', asFatal(error), error.message);
+        return;
+      }
+      this.parameters = this.#session.expected(server.parameters);
+      this.onServerReady();
+    });
   }
 
   /** From the server ------------------------------------------------------------------------------------------------- */
 
   onServerReady(): void {
     const server = this.server;
+    this.#batch = null;
     if (server?.isSettled) this.#maybeRelease(server);
     this.onServerProgress();
   }
@@ -461,17 +715,30 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       return;
     }
     this.idleSince = server.activeAt;
+    if (this.#leaving === null) {
+      if (server.suspect !== Suspect.None) {
+        this.#inspect(server);
+        return;
+      }
+      if (this.#isPinned(server)) return;
+    }
     this.server = null;
     server.holder = null;
     this.pool!.release(server);
     if (this.#leaving !== null) this.close(this.#leaving.reason, this.#leaving.error);
   }
 
-  onServerParameter(name: string, value: string): void {
-    this.parameters = this.parameters.with(name, value);
-    const server = this.server;
-    // One object for both: the next checkout compares by identity.
-    if (server?.parameters.equals(this.parameters)) server.parameters = this.parameters;
+  /** What it made is on this server alone, so it keeps it beyond the transaction. */
+  #isPinned(server: Server): boolean {
+    const { settings } = this.pool!;
+    if ((server.pins & ~this.#session.policy(settings).reset) === Suspect.None) return false;
+    const { max_pinned_servers: limit } = settings;
+    if (limit === 0 || this.pool!.pinnedServers <= limit) {
+      this.pool!.stats.pinnedXactCount += 1;
+      return true;
+    }
+    this.close('too_many_pinned', poolerError('too_many_pinned', String(limit)));
+    return true;
   }
 
   /** The server goes back to its pool, which cancels what runs and rolls back what is open. */
@@ -563,6 +830,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     else this.stream.end(isTold ? errorResponse(error) : null);
     this.#host.events.clientClosed(this, reason, error, detail);
     this.#host.gone(this);
+    this.#statements?.close();
     if (server === null) return;
     this.server = null;
     server.holder = null;

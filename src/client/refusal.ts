@@ -46,7 +46,7 @@ export function refuseAll(reader: FrameReader, error: Buffer, moreOnTheWay: bool
     }
     opens ||= mayOpenTransaction(reader);
   }
-  const partial = skipping || reader.midMessage || moreOnTheWay;
+  const partial = skipping || !reader.atBoundary || moreOnTheWay;
   return { replies, skipping, isFatal: opens && (batches > 1 || partial), terminated: false };
 }
 

@@ -66,6 +66,8 @@ function defaultOf(row: SettingRow): string {
 
 function rangeOf(row: SettingRow): string {
   switch (row.kind) {
+    case 'choices':
+      return `each of ${row.keys.join(', ')}: ${row.values.join(', ')}`;
     case 'enum':
       return row.values.map((value) => `\`${value}\``).join(' ');
     case 'int':

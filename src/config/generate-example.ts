@@ -38,6 +38,7 @@ function exampleOf(key: string, row: SettingRow): string {
 
 function yamlOf(row: SettingRow): string {
   if (row.default === null) return '""';
+  if (row.kind === 'choices') return `{ ${row.default.map((pair) => pair.replace('=', ': ')).join(', ')} }`;
   if (typeof row.default === 'object') return `[${row.default.join(', ')}]`;
   const text = formatValue(row, row.default);
   return text === '' ? '""' : text;

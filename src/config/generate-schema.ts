@@ -65,6 +65,15 @@ function shapesOf(row: SettingRow): readonly Json[] {
   switch (row.kind) {
     case 'bool':
       return [{ type: 'boolean' }, { enum: [0, 1, 'on', 'off', 'yes', 'no'] }];
+    case 'choices':
+      return [
+        {
+          type: 'object',
+          additionalProperties: false,
+          properties: Object.fromEntries(row.keys.map((key) => [key, { enum: row.values }])),
+        },
+        { type: 'string' },
+      ];
     case 'duration':
       return [
         { type: 'number', minimum: 0 },

@@ -1,6 +1,6 @@
 // Reads and writes the values of settings: "10s" and "256kB" as texts of a file, numbers in the code.
 // Readers never throw: they return the value, or a Fault whose text completes the sentence that starts with the value.
-import type { SettingRow, SettingValue } from './table/row.ts';
+import type { ChoicesRow, SettingRow, SettingValue } from './table/row.ts';
 
 /** Why a text is not a value, without the text itself: "is not a whole number". Never carries the value, which may be a secret. */
 export class Fault {
@@ -90,6 +90,24 @@ export function readList(raw: string | readonly string[]): readonly string[] {
   return items.map((item) => item.trim()).filter((item) => item !== '');
 }
 
+/** Pairs on top of the row's defaults, in the row's order. */
+function readChoices(row: ChoicesRow, raw: string | readonly string[]): readonly string[] | Fault {
+  const chosen = new Map(row.default.map((pair) => splitPair(pair)));
+  for (const pair of readList(raw)) {
+    const [key, value] = splitPair(pair);
+    if (!row.keys.includes(key)) return new Fault(`has a key that is not one of ${row.keys.join(', ')}`);
+    if (!row.values.includes(value))
+      return new Fault(`has a value for ${key} that is not one of ${row.values.join(', ')}`);
+    chosen.set(key, value);
+  }
+  return Object.freeze([...chosen].map(([key, value]) => `${key}=${value}`));
+}
+
+function splitPair(pair: string): [string, string] {
+  const [key = '', value = ''] = pair.split(/[=:]/, 2);
+  return [key.trim().toLowerCase(), value.trim().toLowerCase()];
+}
+
 /** The value that `raw` is for this row, within the row's range. */
 export function readValue(row: SettingRow, raw: string | readonly string[]): SettingValue | Fault {
   if (row.kind === 'list') {
@@ -98,6 +116,7 @@ export function readValue(row: SettingRow, raw: string | readonly string[]): Set
     if (items.length < (row.minItems ?? 0)) return new Fault('is empty');
     return Object.freeze(items);
   }
+  if (row.kind === 'choices') return readChoices(row, raw);
   if (typeof raw !== 'string') return new Fault('is a list: one value is expected');
   switch (row.kind) {
     case 'bool':

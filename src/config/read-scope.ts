@@ -60,6 +60,14 @@ function rawValue(row: SettingRow, entry: MapEntry, path: string, { errors, warn
     errors.add(value.place, path, 'the items of this list must be texts');
     return null;
   }
+  if (value.kind === 'map' && row.kind === 'choices') {
+    const pairs = [...value.entries].map(([key, item]) =>
+      item.value.kind === 'scalar' ? `${key}=${item.value.text}` : null,
+    );
+    if (pairs.every((pair) => pair !== null)) return pairs;
+    errors.add(value.place, path, 'the values of this map must be texts');
+    return null;
+  }
   const expected = row.kind === 'list' ? 'a list of texts' : 'one value';
   errors.add(value.place, path, `expected ${expected}, found a ${value.kind}`);
   return null;

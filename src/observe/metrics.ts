@@ -32,6 +32,22 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
   ['client_logins_total', 'Clients that were let in.', (row) => row.stats.clientLoginCount],
   ['server_logins_total', 'Logins to Postgres that worked.', (row) => row.stats.serverLoginCount],
   ['server_login_failures_total', 'Logins to Postgres that failed.', (row) => row.stats.serverLoginFailureCount],
+  [
+    'preparations_total',
+    'Times that a server was given the session of its next client.',
+    (row) => row.stats.preparationCount,
+  ],
+  [
+    'inspections_total',
+    'Times that a server was asked what its session has come to.',
+    (row) => row.stats.inspectionCount,
+  ],
+  ['retries_total', 'Batches sent again because a shared statement was out of date.', (row) => row.stats.retryCount],
+  [
+    'pinned_transactions_total',
+    'Transactions after which the client kept its server.',
+    (row) => row.stats.pinnedXactCount,
+  ],
   ['wait_timeouts_total', 'Clients whose wait was ended by query_wait_timeout.', (row) => row.stats.waitTimeoutCount],
 ];
 
@@ -107,6 +123,19 @@ export class Metrics {
         for (const row of this.#rows()) add([row.database, row.user], value(row));
       });
     }
+    this.#gauge('pgsluice_pool_pinned_servers', 'Servers kept beyond a transaction, by kind.', ['kind'], (row, set) => {
+      for (const [kind, count] of row.pinned) set([kind], count);
+    });
+    this.#counter(
+      'pgsluice_pool_session_warnings_total',
+      'Statements that session_policy warns of.',
+      [...POOL_LABELS, 'kind'],
+      (add) => {
+        for (const row of this.#rows()) {
+          for (const [kind, count] of row.stats.sessionWarnings) add([row.database, row.user, kind], count);
+        }
+      },
+    );
     this.#counter(
       'pgsluice_pool_postgres_errors_total',
       'Errors of Postgres relayed to clients.',

@@ -5,6 +5,7 @@ import type { Clients } from '../client/clients.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
+import { kindNames } from '../session/policy.ts';
 
 /** States as SHOW CLIENTS names them; `idle` is a logged-in client without a server. */
 export type ClientRowState = 'login' | 'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req';
@@ -53,6 +54,8 @@ export interface PoolRow {
   readonly servers: Readonly<
     Record<'active' | 'active_cancel' | 'being_canceled' | 'idle' | 'used' | 'tested' | 'login', number>
   >;
+  /** Servers that their clients keep beyond a transaction, by reason; one can have several. */
+  readonly pinned: ReadonlyMap<string, number>;
   /** How long the first client in the queue has waited. */
   readonly maxWaitMs: number;
   readonly lastLoginError: string | null;
@@ -97,10 +100,18 @@ function poolRow(pool: Pool, now: number): PoolRow {
       tested: servers.tested.length,
       login: servers.login.length,
     },
+    pinned: pinsOf(pool),
     maxWaitMs: pool.maxWaitMs(now),
     lastLoginError: pool.lastLoginError?.message ?? null,
     stats: pool.stats,
   });
+}
+
+function pinsOf(pool: Pool): ReadonlyMap<string, number> {
+  const pins = new Map<string, number>();
+  for (const server of pool.servers.active)
+    for (const kind of kindNames(server.pins)) pins.set(kind, (pins.get(kind) ?? 0) + 1);
+  return pins;
 }
 
 export function clientRows(sources: Sources): readonly ClientRow[] {

@@ -11,7 +11,12 @@ import type { ErrorFields } from '../protocol/error-fields.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
 import { moveServer, type ServerLists } from '../server/states.ts';
-import { ParameterSet } from '../session/parameters.ts';
+import { CustomNames } from '../session/custom-names.ts';
+import { CATALOG_QUERY, CatalogReader, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
+import { type Lexicon, POSTGRES_LEXICON } from '../session/lexicon.ts';
+import type { ParameterSet } from '../session/parameters.ts';
+import { PreparedStatements } from '../session/prepared.ts';
+import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
@@ -30,7 +35,15 @@ export interface PoolContext {
   cancel(server: Server, pool: Pool): void;
   /** A server came or went: other pools of the database or user may open one now. */
   onCapacity(pool: Pool): void;
+  /** A client of this pool has changed the catalog of its database. */
+  onCatalogChanged(pool: Pool): void;
   readonly events: PoolEvents;
+}
+
+export interface StartupReport {
+  readonly reported: ReadonlyMap<string, string>;
+  /** As pg_settings writes them. */
+  readonly parameters: ParameterSet;
 }
 
 /** What observe hears of. */
@@ -58,6 +71,21 @@ const OPEN_TRANSACTION: ErrorFields = { severity: 'ERROR', sqlstate: '25001', me
 const RETRY_LAG_MS = 250;
 /** A server_reset_query without it leaves what was set: the next client's session is made from there. */
 const RESETS_ALL = /\b(discard|reset)\s+all\b/i;
+
+/** What undoes a pin, and nothing else. */
+const RESETS: readonly (readonly [pin: number, sql: string])[] = [
+  [Suspect.Temp, 'DISCARD TEMP'],
+  [Suspect.AdvisoryLock, 'SELECT pg_catalog.pg_advisory_unlock_all()'],
+  [Suspect.HoldCursor, 'CLOSE ALL'],
+  [Suspect.Listen, 'UNLISTEN *'],
+  [Suspect.Sequence, 'DISCARD SEQUENCES'],
+];
+const SMALL_RESETS = RESETS.reduce((mask, [pin]) => mask | pin, 0);
+/** A loaded library, the seed of random(). */
+const NOT_UNDOABLE = Suspect.Load | Suspect.Seed;
+
+/** Functions that others make are known after this time. */
+const CATALOG_TTL_MS = 60_000;
 
 /** How many idle servers are looked at for one whose parameters fit already. */
 const FITTING_SCAN = 8;
@@ -92,8 +120,15 @@ export class Pool implements ServerOwner {
   loginFailures = 0;
   /** No login before this stamp. */
   retryAt = 0;
-  /** What Postgres reports for a set of parameters, by its key: what a client is told at login. */
-  readonly reports = new Map<string, ReadonlyMap<string, string>>();
+  /** What Postgres makes of a set of startup parameters, by its key: what a client is told at login, and has from then on. */
+  readonly reports = new Map<string, StartupReport>();
+  /** The words that a statement is searched for: with the functions of this database once the first server has logged in. */
+  lexicon: Lexicon = POSTGRES_LEXICON;
+  readonly prepared = new PreparedStatements();
+  readonly customNames = new CustomNames();
+  /** Of the catalog that the lexicon was made from; null when it is to be read again whatever it says. */
+  #fingerprint: string | null = null;
+  #catalogReadAt = Number.NEGATIVE_INFINITY;
   /** Keys that let us log in to Postgres as a client whose plaintext we don't have (SCRAM pass-through). */
   scramKeys: ScramKeys | null = null;
   /** What a client typed (auth_type plain), where no secret is stored that Postgres would accept. */
@@ -137,6 +172,13 @@ export class Pool implements ServerOwner {
   get isTooBig(): boolean {
     const { pool_size, reserve_pool_size } = this.settings;
     return pool_size > 0 && this.serverCount > pool_size + reserve_pool_size;
+  }
+
+  /** Servers that their clients keep beyond a transaction. */
+  get pinnedServers(): number {
+    let pinned = 0;
+    for (const server of this.servers.active) if (server.pins !== Suspect.None) pinned += 1;
+    return pinned;
   }
 
   get clientCount(): number {
@@ -190,9 +232,9 @@ export class Pool implements ServerOwner {
     const last = client.lastServer;
     if (last !== null && last.list === idle && !this.settings.server_round_robin) return last;
     let server = idle.head;
-    if (server === null || server.parameters.equals(client.parameters)) return server;
+    if (server === null || server.isFitFor(client, client.parameters)) return server;
     for (let scanned = 0; server !== null && scanned < FITTING_SCAN; scanned += 1) {
-      if (server.parameters.equals(client.parameters)) return server;
+      if (server.isFitFor(client, client.parameters)) return server;
       server = server.next;
     }
     return idle.head;
@@ -241,7 +283,88 @@ export class Pool implements ServerOwner {
     else if (this.#isOld(server)) server.close('server_lifetime');
     else if (this.isTooBig) server.close('settings_changed');
     else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
-    else this.#makeIdle(server);
+    else this.#clean(server);
+  }
+
+  /** Nobody gets a server with what its client left: what may be there is looked up, and what is there is undone. */
+  #clean(server: Server): void {
+    if (server.suspect !== Suspect.None) {
+      this.#askAbout(server, 'inspection', (done) => this.inspect(server, done));
+      return;
+    }
+    if (server.pins === Suspect.None) {
+      if (this.#isCatalogOld) this.#askAbout(server, 'catalog', (done) => this.#readCatalog(server, done));
+      else this.#makeIdle(server);
+      return;
+    }
+    const sql = resetOf(server.pins);
+    if (sql === null) server.close('session_kept');
+    else this.#askFirst(server, sql, 'reset', true);
+  }
+
+  #askAbout(server: Server, what: string, ask: (done: (error: ErrorFields | null) => void) => void): void {
+    if (server.state !== 'tested') moveServer(server, this.servers, 'tested');
+    ask((error) => {
+      if (error === null) this.#clean(server);
+      else this.#questionFailed(server, what, error);
+    });
+  }
+
+  /** Asks what a server's session has come to, and reads the catalog again where the session has changed that. */
+  inspect(server: Server, done: (error: ErrorFields | null) => void): void {
+    this.stats.inspectionCount += 1;
+    const isChanged = (server.suspect & Suspect.Catalog) !== 0;
+    server.inspect(this.customNames, (error) => {
+      if (error !== null || !isChanged) done(error);
+      else {
+        this.#context.onCatalogChanged(this);
+        this.#readCatalog(server, (failure) => {
+          if (failure !== null) this.#context.events.serverQuestionFailed(this, server, 'catalog', failure);
+          done(null); // the session is known; the catalog is read again soon
+        });
+      }
+    });
+  }
+
+  /** Functions and tables may be others now. */
+  catalogChanged(): void {
+    this.#catalogReadAt = Number.NEGATIVE_INFINITY;
+  }
+
+  get #isCatalogOld(): boolean {
+    if (this.settings.pool_mode === 'session') return false;
+    return this.#context.clock.now() - this.#catalogReadAt > CATALOG_TTL_MS;
+  }
+
+  /** Whole, when its fingerprint is another than that of last time. */
+  #readCatalog(server: Server, done: (error: ErrorFields | null) => void): void {
+    this.#catalogReadAt = this.#context.clock.now();
+    const fingerprint = new FingerprintReader();
+    server.ask(
+      FINGERPRINT_QUERY,
+      (error) => {
+        if (error !== null || fingerprint.value === this.#fingerprint) {
+          done(error);
+          return;
+        }
+        const catalog = new CatalogReader(this.customNames);
+        const read = (failure: ErrorFields | null) => {
+          if (failure === null) {
+            this.lexicon = catalog.lexicon();
+            this.#fingerprint = fingerprint.value;
+          }
+          done(failure);
+        };
+        server.ask(CATALOG_QUERY, read, catalog);
+      },
+      fingerprint,
+    );
+  }
+
+  #questionFailed(server: Server, what: string, error: ErrorFields | null): void {
+    if (error !== null) this.#context.events.serverQuestionFailed(this, server, what, error);
+    const detail = `${what} failed: ${error?.message ?? 'a transaction is open'}`;
+    server.close('question_failed', detail, { ...(error ?? OPEN_TRANSACTION), message: detail });
   }
 
   /** The janitor looks only at those that lie idle, which the servers of a busy pool never do when it comes. */
@@ -271,7 +394,7 @@ export class Pool implements ServerOwner {
 
   #reset(server: Server): void {
     const sql = this.settings.server_reset_query;
-    if (sql === '') this.#makeIdle(server);
+    if (sql === '') this.#clean(server);
     else this.#askFirst(server, sql, 'server_reset_query', true);
   }
 
@@ -280,14 +403,12 @@ export class Pool implements ServerOwner {
     if (server.state !== 'tested') moveServer(server, this.servers, 'tested');
     server.ask(sql, (error) => {
       if (error !== null || server.txStatus !== TxStatus.Idle) {
-        if (error !== null) this.#context.events.serverQuestionFailed(this, server, what, error);
-        const detail = `${what} failed: ${error?.message ?? 'a transaction is open'}`;
-        server.close('question_failed', detail, { ...(error ?? OPEN_TRANSACTION), message: detail });
+        this.#questionFailed(server, what, error);
         return;
       }
-      if (resets && RESETS_ALL.test(sql)) server.parameters = ParameterSet.EMPTY;
+      if (resets) server.wasReset(RESETS_ALL.test(sql) ? 'all' : what === 'reset' ? 'pins' : 'nothing');
       if (what === 'rollback') this.release(server);
-      else this.#makeIdle(server);
+      else this.#clean(server);
     });
   }
 
@@ -416,7 +537,20 @@ export class Pool implements ServerOwner {
       this.reports.clear();
     }
     if (this.target.connectQuery !== null) this.#askFirst(server, this.target.connectQuery, 'connect_query');
-    else this.#makeIdle(server, true);
+    else this.#afterLogin(server);
+  }
+
+  /** Before the first client: what functions there are. */
+  #afterLogin(server: Server): void {
+    if (this.#fingerprint !== null || this.settings.pool_mode === 'session') {
+      this.#makeIdle(server, true);
+      return;
+    }
+    moveServer(server, this.servers, 'tested');
+    this.#readCatalog(server, (error) => {
+      if (error === null) this.#makeIdle(server, true);
+      else this.#questionFailed(server, 'catalog', error);
+    });
   }
 
   onServerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
@@ -528,6 +662,15 @@ export class Pool implements ServerOwner {
 function refusedLogin(said: ErrorFields): PoolerError {
   const error = poolerError('server_login_failed', said.message);
   return { ...error, sqlstate: said.sqlstate, ...(said.hint !== undefined && { hint: said.hint }) };
+}
+
+/** The smallest that undoes these, or null. */
+function resetOf(pins: number): string | null {
+  if ((pins & NOT_UNDOABLE) !== 0) return null;
+  if ((pins & ~SMALL_RESETS) !== 0) return 'DISCARD ALL';
+  return RESETS.filter(([pin]) => (pins & pin) !== 0)
+    .map(([, sql]) => sql)
+    .join(';');
 }
 
 function sameReport(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {

@@ -83,6 +83,12 @@ export class Pools implements Iterable<Pool> {
     for (const pool of this.#pools.values()) if (pool !== changed && pool.clients.waiting.length > 0) pool.grow();
   }
 
+  /** A client has changed functions or tables: the other pools of that database have to look again. */
+  onCatalogChanged(changed: Pool): void {
+    for (const pool of this.#pools.values())
+      if (pool !== changed && pool.database === changed.database) pool.catalogChanged();
+  }
+
   #sum(of: (pool: Pool) => number): number {
     let sum = 0;
     for (const pool of this.#pools.values()) sum += of(pool);

@@ -19,6 +19,15 @@ export class PoolStats {
   serverLoginCount = 0;
   serverLoginFailureCount = 0;
   waitTimeoutCount = 0;
+  /** Sessions brought over to another server; servers asked what their session has come to. */
+  preparationCount = 0;
+  inspectionCount = 0;
+  /** Batches that were sent again because of a plan that was out of date. */
+  retryCount = 0;
+  /** Transactions after which the client kept its server. */
+  pinnedXactCount = 0;
+  /** Statements that session_policy warns of, by kind. */
+  readonly sessionWarnings = new Counts();
   /** Errors of Postgres relayed to clients, by SQLSTATE. */
   readonly errorsBySqlstate = new Counts();
 }

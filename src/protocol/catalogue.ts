@@ -86,6 +86,19 @@ export const CATALOGUE = {
     message: 'pooler is shutting down',
     safeToRetry: true,
   },
+  prepared_statement_exists: {
+    sqlstate: '42P05',
+    severity: 'ERROR',
+    message: 'prepared statement "%s" already exists',
+    safeToRetry: false,
+  },
+  prepared_statement_missing: {
+    sqlstate: '26000',
+    severity: 'ERROR',
+    message: 'unnamed prepared statement does not exist',
+    hint: 'In transaction pooling the unnamed statement lasts as long as the transaction or batch that parsed it. Parse it again, or give it a name.',
+    safeToRetry: false,
+  },
   protocol_violation: {
     sqlstate: '08P01',
     severity: 'FATAL',
@@ -124,6 +137,13 @@ export const CATALOGUE = {
     severity: 'FATAL',
     message: 'server login has been failing, cached error: %s (server_login_retry)',
     safeToRetry: true,
+  },
+  session_policy: {
+    sqlstate: '0A000',
+    severity: 'ERROR',
+    message: 'session_policy rejects this statement in transaction pooling: %s',
+    hint: 'Use pool_mode session for this database or user, or set session_policy for it to pin.',
+    safeToRetry: false,
   },
   simple_query_disabled: {
     sqlstate: '42501',
@@ -164,6 +184,20 @@ export const CATALOGUE = {
     message: 'too many connections in login (max_client_logins = %s): the oldest one was closed',
     hint: 'Finish the login sooner, or raise max_client_logins.',
     safeToRetry: true,
+  },
+  too_many_pinned: {
+    sqlstate: '53400',
+    severity: 'FATAL',
+    message: 'too many servers are kept beyond their transaction (max_pinned_servers is %s)',
+    hint: 'Drop temporary tables, release advisory locks, UNLISTEN when they are no longer needed; or raise max_pinned_servers.',
+    safeToRetry: false,
+  },
+  too_many_prepared: {
+    sqlstate: '53200',
+    severity: 'ERROR',
+    message: 'no room for another prepared statement (max_prepared_bytes is %s)',
+    hint: 'Close prepared statements that are no longer used, pass values as parameters instead of writing them into the text, or raise max_prepared_bytes.',
+    safeToRetry: false,
   },
   transaction_timeout: {
     sqlstate: '25P04',

@@ -17,6 +17,17 @@ export function holdTable(types: readonly number[], maxBytes: number): HoldTable
   return table;
 }
 
+/** For each type byte, how much of a longer message is gathered before its first fragment is shown: its reader wants the head. */
+export type HeadTable = Uint16Array;
+
+export function headTable(types: readonly number[], bytes: number): HeadTable {
+  const table = new Uint16Array(256);
+  for (const type of types) table[type] = bytes;
+  return table;
+}
+
+const NO_HEADS: HeadTable = new Uint16Array(256);
+
 /** A table that holds every type: for the login, where every message is small and is read. */
 export function holdEverything(maxBytes: number): HoldTable {
   return new Uint32Array(256).fill(maxBytes);
@@ -42,6 +53,7 @@ export class FrameReader {
   error: string | null = null;
 
   #hold: HoldTable;
+  #heads = NO_HEADS;
   readonly #maxLength: number;
   #chunk: Buffer = EMPTY;
   #position = 0;
@@ -61,9 +73,10 @@ export class FrameReader {
     this.#maxLength = maxLength;
   }
 
-  /** The table counts for messages that begin from now on. */
-  setHold(hold: HoldTable): void {
+  /** The tables count for messages that begin from now on. */
+  setHold(hold: HoldTable, heads: HeadTable = NO_HEADS): void {
     this.#hold = hold;
+    this.#heads = heads;
   }
 
   /** Takes a chunk over: it must not be changed afterwards. Chunks queue up while the cursor has not reached them. */
@@ -158,8 +171,9 @@ export class FrameReader {
       this.last = true;
       return true;
     }
-    if (total <= this.#hold[type]!) {
-      this.#held = Buffer.allocUnsafe(total);
+    const wanted = this.#wanted(type, total);
+    if (available < wanted) {
+      this.#held = Buffer.allocUnsafe(wanted);
       this.#heldLength = 0;
       return false; // #fillHeld goes on
     }
@@ -180,8 +194,14 @@ export class FrameReader {
     this.#held = null;
     this.#heldLength = 0;
     this.#show(held, 0, held.length, true);
-    this.last = true;
+    this.#remaining = this.messageLength - held.length;
+    this.last = this.#remaining === 0;
     return true;
+  }
+
+  /** How much of a message that does not lie whole in the chunk is gathered. */
+  #wanted(type: number, total: number): number {
+    return total <= this.#hold[type]! ? total : Math.min(total, this.#heads[type]!);
   }
 
   /** A header that straddles chunks: gathered in a buffer of its own, which then is the first fragment. */
@@ -200,8 +220,9 @@ export class FrameReader {
     if (length < 4 || length > this.#maxLength) return this.#fail(type, length);
     this.type = type;
     this.messageLength = length + 1;
-    if (length + 1 <= this.#hold[type]! && length > 4) {
-      this.#held = Buffer.allocUnsafe(length + 1);
+    const wanted = this.#wanted(type, length + 1);
+    if (wanted > HEADER_LENGTH) {
+      this.#held = Buffer.allocUnsafe(wanted);
       header.copy(this.#held, 0);
       this.#heldLength = HEADER_LENGTH;
       return false;

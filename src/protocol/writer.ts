@@ -96,6 +96,42 @@ export function query(sql: string): Buffer {
   return message(Frontend.Query, cstring(sql));
 }
 
+/** Without parameter types. */
+export function parse(statement: string, sql: string): Buffer {
+  return message(Frontend.Parse, Buffer.concat([cstring(statement), cstring(sql), int16(0)]));
+}
+
+/** Parse up to its text: the name with its NUL, and how long the rest of the body is. */
+export function parseHead(name: Buffer, restLength: number): Buffer {
+  const out = Buffer.allocUnsafe(5 + name.length);
+  out[0] = Frontend.Parse;
+  out.writeInt32BE(4 + name.length + restLength, 1);
+  name.copy(out, 5);
+  return out;
+}
+
+/** Close of a prepared statement: the name with its NUL. */
+export function closeStatement(name: Buffer): Buffer {
+  return message(Frontend.Close, Buffer.concat([Buffer.from('S'), name]));
+}
+
+/** A statement's name, from buffer[nameStart] up to the NUL at nameEnd, in another name with its NUL: the message up to there. */
+export function renamed(reader: MessageHead, nameStart: number, nameEnd: number, name: Buffer): Buffer {
+  const before = nameStart - reader.start;
+  const out = Buffer.allocUnsafe(before + name.length);
+  reader.buffer.copy(out, 0, reader.start, nameStart);
+  name.copy(out, before);
+  out.writeInt32BE(reader.messageLength - 1 + name.length - (nameEnd + 1 - nameStart), 1);
+  return out;
+}
+
+/** A message whose head lies at buffer[start]. */
+interface MessageHead {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly messageLength: number;
+}
+
 export function password(body: Buffer): Buffer {
   return message(Frontend.Password, body);
 }

@@ -45,6 +45,10 @@ export class ServerLogin {
     this.#auth = createServerAuth({ ...options.credentials, user: options.user });
   }
 
+  get user(): string {
+    return this.#options.user;
+  }
+
   /** The first bytes to send. */
   begin(): Buffer {
     const { user, database, parameters } = this.#options;

@@ -14,7 +14,15 @@ export const FUNCTION_CALL = 8;
 export const COPY_END = 9;
 /** Our own empty query that settles whether a stray ReadyForQuery comes: what comes before its answer is that one. */
 export const PROBE = 10;
-export const KIND_MASK = 0x0f;
+/** A Close in the place of a Parse whose statement is there already: its CloseComplete becomes a ParseComplete. */
+export const PARSE_AS_CLOSE = 11;
+/** A simple query of ours behind a RESET: what it reports is the client's to know. */
+export const RESTORE = 14;
+export const KIND_MASK = 0x1f;
+/** Something has to be done when it ends, or when it is dropped. */
+export const TRACKED = 0x20;
+/** Sent in the place of a client's statement, to fail in its stead: the client gets an error of ours. */
+export const REJECTED = 0x40;
 export const OURS = 0x80;
 
 export const KIND_OF_TYPE = new Uint8Array(256);
@@ -32,6 +40,11 @@ KIND_OF_TYPE[Frontend.CopyFail] = COPY_END;
 /** Postgres sends these whenever it likes. */
 export function isAsynchronous(type: number): boolean {
   return type === Backend.NoticeResponse || type === Backend.ParameterStatus || type === Backend.NotificationResponse;
+}
+
+/** Whether ReadyForQuery ends its reply, error or not. */
+export function endsItself(kind: number): boolean {
+  return kind === QUERY || kind === SYNC || kind === FUNCTION_CALL || kind === PROBE || kind === RESTORE;
 }
 
 /** Whether an extended exchange is half sent once this one was sent too. */

@@ -11,16 +11,21 @@ import {
   COPY_END,
   DESCRIBE,
   EXECUTE,
+  endsItself,
   FUNCTION_CALL,
   isAsynchronous,
   KIND_MASK,
   KIND_OF_TYPE,
   OURS,
   PARSE,
+  PARSE_AS_CLOSE,
   PROBE,
   QUERY,
+  REJECTED,
+  RESTORE,
   SYNC,
   staysOpen,
+  TRACKED,
 } from './reply-kinds.ts';
 
 /** What to do with a reply. */
@@ -29,6 +34,10 @@ export const Route = {
   Forward: 0,
   /** Ours: the answer to a question of our own. */
   Swallow: 1,
+  /** To the client, as an error of ours: the statement was not sent (session_policy). */
+  Reject: 3,
+  /** To the client, as ParseComplete. */
+  ParseComplete: 4,
   /** No one asked: the connection can't be trusted any more. */
   Violation: 2,
 } as const;
@@ -56,6 +65,10 @@ export class ReplyQueue {
   #stuck = false;
   /** A part of the first entry's reply has come. */
   #begun = false;
+  /** Entries that are tracked and have ended, or were dropped, by what came last: for the server to take. */
+  ended = 0;
+  dropped = 0;
+  #isFailing = false;
   /** From here on nobody can tell what is owed: the server is its client's to the end, and never idle. */
   #untold = false;
 
@@ -82,6 +95,11 @@ export class ReplyQueue {
     return this.#openBatch || this.#skipping || this.#untold;
   }
 
+  /** Nobody can tell any more what is owed: its client has it to the end. */
+  get isUntold(): boolean {
+    return this.#untold;
+  }
+
   get isCopyIn(): boolean {
     return this.#copyIn;
   }
@@ -94,23 +112,45 @@ export class ReplyQueue {
 
   probeSent(): void {
     this.#stuck = false;
-    this.#push(PROBE, true);
+    this.#push(PROBE | OURS);
+  }
+
+  /** What was sent in the place of a client's message, and fails. */
+  rejectedSent(type: number): void {
+    this.#send(KIND_OF_TYPE[type]!, REJECTED | TRACKED);
+  }
+
+  /** A Parse or Close that the server keeps an op for. ours: the client does not see it, unless it fails. */
+  trackedSent(type: number, ours: boolean): void {
+    this.#send(KIND_OF_TYPE[type]!, ours ? TRACKED | OURS : TRACKED);
+  }
+
+  parseAsCloseSent(): void {
+    this.#send(PARSE_AS_CLOSE, TRACKED);
+  }
+
+  restoreSent(): void {
+    if (!this.#untold) this.#push(RESTORE | OURS);
   }
 
   /** A frontend message was sent to the server. ours: its reply is swallowed. */
   sent(type: number, ours = false): void {
-    const kind = KIND_OF_TYPE[type]!;
+    this.#send(KIND_OF_TYPE[type]!, ours ? OURS : 0);
+  }
+
+  #send(kind: number, flags: number): void {
     if (kind === 0 || this.#untold) return; // CopyData, Flush, Terminate: not answered
     if (this.#copyIn) {
       if (kind === COPY_END) this.#copyIn = false;
       else if (kind === SYNC)
         this.#syncsDuringCopy += 1; // Postgres: CopyGetData ignores Sync and Flush
-      else this.#push(kind, ours); // fails the copy; the server answers with an error first
+      else this.#push(kind | flags); // fails the copy; the server answers with an error first
       return;
     }
     if (kind === COPY_END && this.#length === 0) return; // late end of a copy that failed: Postgres ignores it
     if (this.#skipping) {
       if (kind !== SYNC) {
+        if ((flags & TRACKED) !== 0) this.dropped += 1;
         if (this.#unsure > 0) this.#lose(); // read after all, if an uneaten Sync stands before it
         return;
       }
@@ -124,7 +164,7 @@ export class ReplyQueue {
       this.#mixed ||= this.#openBatch && (kind === QUERY || kind === FUNCTION_CALL);
     }
     this.#openBatch = staysOpen(kind, this.#openBatch);
-    this.#push(kind, ours);
+    this.#push(kind | flags);
   }
 
   /** A backend message came. Asynchronous ones (Notice, ParameterStatus, Notification) are routed but complete nothing. */
@@ -134,7 +174,8 @@ export class ReplyQueue {
     const entry = this.#ring[this.#head]!;
     const kind = entry & KIND_MASK;
     const route = (entry & OURS) === 0 ? Route.Forward : Route.Swallow;
-    if (isAsynchronous(type)) return kind === PROBE ? Route.Forward : route; // an empty query causes none
+    // An empty query causes none.
+    if (isAsynchronous(type)) return kind === PROBE || kind === RESTORE ? Route.Forward : route;
     if (type === Backend.ReadyForQuery) return this.#ready(kind, route);
     // Whatever it is, no stray ReadyForQuery follows: those would have come first.
     this.#unsure = 0;
@@ -151,7 +192,7 @@ export class ReplyQueue {
       case Backend.CommandComplete:
         this.#syncsDuringCopy = 0; // a copy that succeeded has read every Sync before its end
         if (kind === EXECUTE) this.#pop();
-        return kind === EXECUTE || kind === QUERY ? route : Route.Violation;
+        return kind === EXECUTE || kind === QUERY || kind === RESTORE ? route : Route.Violation;
       case Backend.EmptyQueryResponse:
         if (kind === EXECUTE) this.#pop();
         return kind === EXECUTE || kind === QUERY || kind === PROBE ? route : Route.Violation;
@@ -160,7 +201,7 @@ export class ReplyQueue {
       case Backend.BindComplete:
         return this.#complete(kind === BIND, route);
       case Backend.CloseComplete:
-        return this.#complete(kind === CLOSE, route);
+        return this.#complete(kind === CLOSE || kind === PARSE_AS_CLOSE, kind === CLOSE ? route : Route.ParseComplete);
       case Backend.PortalSuspended:
         return this.#complete(kind === EXECUTE, route);
       case Backend.NoData:
@@ -179,7 +220,8 @@ export class ReplyQueue {
         return route;
       case Backend.ErrorResponse:
         this.#failed(kind);
-        return route;
+        if ((entry & REJECTED) !== 0) return Route.Reject;
+        return endsItself(kind) ? route : Route.Forward; // what we put before a client's message fails in its stead
       default:
         return Route.Violation;
     }
@@ -201,7 +243,7 @@ export class ReplyQueue {
       this.#unsure -= 1; // nothing but Sync is answered by ReadyForQuery alone: a stray one
       return Route.Forward;
     }
-    if (kind !== SYNC && kind !== QUERY && kind !== FUNCTION_CALL && kind !== PROBE) return Route.Violation;
+    if (!endsItself(kind)) return Route.Violation;
     this.#pop();
     return route;
   }
@@ -246,8 +288,14 @@ export class ReplyQueue {
     this.#copyIn = false;
     this.#syncsDuringCopy = 0;
     // ReadyForQuery follows by itself.
-    if (kind === QUERY || kind === FUNCTION_CALL || kind === SYNC || kind === PROBE) return;
+    if (endsItself(kind)) return;
+    this.#isFailing = true;
     this.#drop();
+    this.#dropUpToSync();
+    this.#isFailing = false;
+  }
+
+  #dropUpToSync(): void {
     for (; this.#length > 0; this.#drop()) {
       const ignored = this.#ring[this.#head]! & KIND_MASK;
       if (ignored === SYNC) return;
@@ -266,9 +314,9 @@ export class ReplyQueue {
     this.#length = 0;
   }
 
-  #push(kind: number, ours: boolean): void {
+  #push(entry: number): void {
     if (this.#length === this.#ring.length) this.#grow();
-    this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = ours ? kind | OURS : kind;
+    this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = entry;
     this.#length += 1;
   }
 
@@ -281,6 +329,10 @@ export class ReplyQueue {
 
   #drop(): void {
     this.#begun = false;
+    if ((this.#ring[this.#head]! & TRACKED) !== 0) {
+      if (this.#isFailing) this.dropped += 1;
+      else this.ended += 1;
+    }
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#length -= 1;
   }

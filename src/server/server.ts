@@ -8,12 +8,19 @@ import type { Stream, StreamHandler } from '../net/stream.ts';
 import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
 import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
-import { query, terminate } from '../protocol/writer.ts';
+import { message, parse, query, sync, terminate } from '../protocol/writer.ts';
+import type { CustomNames } from '../session/custom-names.ts';
+import { BLIND_PINS, Inspection, inspectionQuery, partsToInspect } from '../session/inspection.ts';
+import { type Lexing, lexingOf } from '../session/lexing.ts';
 import { isCarried, ParameterSet } from '../session/parameters.ts';
+import { SERVER_NAME_PREFIX } from '../session/prepared.ts';
+import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ListNode } from '../util/list.ts';
 import { MAX_REPORTED, readParameterStatus, type ServerLogin, type ServerLoginStep } from './login.ts';
+import { isAsynchronous } from './reply-kinds.ts';
 import { ReplyQueue, Route } from './reply-queue.ts';
+import { ServerStatements, type StatementOp } from './statements.ts';
 import { ServerState } from './states.ts';
 
 /** Whoever holds a server. The replies are written to its stream directly. */
@@ -21,8 +28,12 @@ export interface ServerHolder {
   readonly stream: Stream;
   /** A part of a message of its was sent: nothing may be written to the server before the rest. */
   readonly isMidMessage: boolean;
-  /** Postgres reported a parameter in answer to the holder's own statement (or on its own account). */
-  onServerParameter(name: string, value: string): void;
+  /** Its own name for a statement that clients share, by the id; null: it has none. */
+  nameOf(id: number): string | null;
+  /** Its batch under way can be sent again, if nothing was done of it. */
+  readonly mayRetry: boolean;
+  /** The batch was failed by a plan that is out of date, and nobody was told: it is to be sent again. */
+  onServerRetry(): void;
   /** Everything is answered, tx status I: the server may be released. */
   onServerReady(): void;
   /** Replies were relayed; more are owed or a transaction is open. */
@@ -72,6 +83,7 @@ export type ServerCloseReason =
   | 'server_idle_timeout'
   | 'server_lifetime'
   | 'settings_changed'
+  | 'session_kept'
   | 'shutdown'
   | 'socket_error'
   | 'statement_mode_transaction';
@@ -81,10 +93,47 @@ const LOGIN_TABLE = holdEverything(65_536);
 /** What is read on the way: status, parameters, errors. A larger one is relayed unread. */
 const RELAY_TABLE = holdTable([Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse], 65_536);
 
+/** Rows of an answer to us are read whole. */
+const ANSWER_TABLE = holdTable(
+  [Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse, Backend.DataRow],
+  1_048_576,
+);
+
+const SYNC = sync();
+const PARSE_COMPLETE = message(Backend.ParseComplete, Buffer.alloc(0));
+/** Postgres: ERRCODE_FEATURE_NOT_SUPPORTED, "cached plan must not change result type". */
+const FEATURE_NOT_SUPPORTED = '0A000';
+const SERVER_NAMES = new RegExp(`${SERVER_NAME_PREFIX}(\\d+)_\\d+`, 'g');
+
+const NOTHING_REPORTED: ReadonlyMap<string, string> = new Map();
+
+class Rejection implements StatementOp {
+  readonly rejection: Buffer;
+
+  constructor(error: Buffer) {
+    this.rejection = error;
+  }
+
+  done(): void {}
+
+  undo(): void {}
+}
+
+/** No statement: Postgres answers with a syntax error, which the client does not see. */
+const FAILING_QUERY = query('pgsluice session_policy');
+const FAILING_PARSE = parse('', 'pgsluice session_policy');
+
+/** Reads the rows of an answer to us: whole DataRows at buffer[start, end). */
+export interface RowReader {
+  readRow(buffer: Buffer, start: number, end: number): void;
+}
+
 /** A question of ours: a simple query whose reply nobody else sees. */
 interface Question {
   error: ErrorFields | null;
   answered: boolean;
+  /** Gets the rows of the answer. */
+  readonly rows: RowReader | null;
   readonly done: (error: ErrorFields | null) => void;
 }
 
@@ -107,6 +156,17 @@ export class Server implements StreamHandler, ListNode<Server> {
   readonly reported = new Map<string, string>();
   /** What was set on it since its login. */
   parameters: ParameterSet = ParameterSet.EMPTY;
+  /** What the statements that it ran since the last inspection may have done to its session: bits of Suspect. */
+  suspect: number = Suspect.None;
+  /** What holds it to its client beyond the transaction: bits of Suspect. */
+  pins: number = Suspect.None;
+  /** A statement that nobody can look into ran on it: what it may have set besides is only right for its holder of then. */
+  isTainted = false;
+  #taintedBy: ServerHolder | null = null;
+  /** Who it logged in as. */
+  loginRole = '';
+  /** How its session reads texts, as Postgres reports it. */
+  lexing: Lexing = lexingOf(NOTHING_REPORTED);
   /** Set when it must not go to another client: it is closed as soon as its holder lets go. */
   closeReason: ServerCloseReason | null = null;
   /** It was ready to serve once. */
@@ -129,11 +189,23 @@ export class Server implements StreamHandler, ListNode<Server> {
   /** When the open transaction began; 0 when none is open. */
   xactStartedAt = 0;
 
+  /** Prepared statements of the protocol that clients share. */
+  readonly statements = new ServerStatements();
+  /** Nothing of the batch under way was answered to its holder, who resets it when a batch begins. */
+  isUntouched = false;
+  /** A batch is to be sent again as soon as its failure is over. */
+  #isRetrying = false;
+  /** Its prepared statements have the names that its holder gave them, until the holder leaves. */
+  isOwn = false;
+  /** Whose unnamed statement it has; null: nobody's that matters. */
+  unnamedOwner: ServerHolder | null = null;
+
   readonly #clock: Clock;
   readonly #reader: FrameReader;
   #login: ServerLogin | null;
   #question: Question | null = null;
   #route: Route = Route.Violation;
+  #rejection: Buffer | null = null;
   /** Postgres' last words: the connection ends with them. */
   #fatal: ErrorFields | null = null;
   /** And its holder's client has read them. */
@@ -191,14 +263,113 @@ export class Server implements StreamHandler, ListNode<Server> {
   }
 
   /**
-   * Asks a question of ours; its reply is swallowed. Only when nothing is owed, or behind what is.
+   * Asks a question of ours; its reply is swallowed, and its rows are read. Only when nothing is owed, or behind what is.
    * done is called once: with the error, with null, or never when the server is closed first.
    */
-  ask(sql: string, done: (error: ErrorFields | null) => void): void {
+  ask(sql: string, done: (error: ErrorFields | null) => void, rows: RowReader | null = null): void {
     if (this.#question !== null) throw new Error(`server ${this.id}: a question is already out`);
-    this.#question = { error: null, answered: false, done };
+    this.#question = { error: null, answered: false, rows, done };
     this.replies.sent(Frontend.Query, true);
     this.activeAt = this.#clock.now();
+    if (rows !== null) this.#reader.setHold(ANSWER_TABLE);
+    this.stream.write(query(sql));
+  }
+
+  /** Its session is what this holder expects. */
+  isFitFor(holder: object, parameters: ParameterSet): boolean {
+    return parameters.equals(this.parameters) && (!this.isTainted || this.#taintedBy === holder);
+  }
+
+  /** What its session has was set to this. */
+  wasPrepared(parameters: ParameterSet): void {
+    this.parameters = parameters;
+    this.isTainted = false;
+    this.#taintedBy = null;
+  }
+
+  /** Asks what the session has come to; only when nothing is owed. parameters and pins are right when done is called. */
+  inspect(names: CustomNames, done: (error: ErrorFields | null) => void): void {
+    if ((this.suspect & Suspect.Opaque) !== 0) {
+      this.isTainted = true;
+      this.#taintedBy = this.holder;
+    }
+    const inspection = new Inspection(partsToInspect(this.suspect, this.pins), this.loginRole);
+    this.pins |= this.suspect & BLIND_PINS;
+    this.suspect = Suspect.None;
+    if (inspection.parts === 0) {
+      done(null);
+      return;
+    }
+    const read = (error: ErrorFields | null) => {
+      if (error === null) {
+        this.parameters = inspection.parameters(this.parameters);
+        this.pins = inspection.pins(this.pins);
+      }
+      done(error);
+    };
+    this.ask(inspectionQuery(inspection.parts, names), read, inspection);
+  }
+
+  /** A statement of ours has undone what its client had made: its whole session, or what held it to the client. */
+  wasReset(what: 'all' | 'pins' | 'nothing'): void {
+    if (what === 'nothing') return;
+    this.suspect = Suspect.None;
+    this.pins = Suspect.None;
+    if (what !== 'all') return;
+    this.wasPrepared(ParameterSet.EMPTY);
+    this.statements.clear();
+    this.isOwn = false;
+  }
+
+  /** In the place of a message that is not let through: something that fails as that would. error: what its holder is told. */
+  reject(type: number, error: Buffer): void {
+    if (this.replies.isUntold) return;
+    this.statements.sent(new Rejection(error));
+    this.replies.rejectedSent(type);
+    const bytes = type === Frontend.Query ? FAILING_QUERY : FAILING_PARSE;
+    this.stream.relay(bytes, 0, bytes.length);
+    this.#settleOps();
+  }
+
+  /** A Parse or Close whose bytes follow. ours: the holder does not see the answer, unless it fails. */
+  track(type: number, ours: boolean, op: StatementOp): void {
+    if (this.replies.isUntold) return;
+    this.statements.sent(op);
+    this.replies.trackedSent(type, ours);
+    this.#settleOps();
+  }
+
+  /** A Close whose bytes follow, and whose answer the holder gets as that of a Parse. */
+  trackParseAsClose(op: StatementOp): void {
+    if (this.replies.isUntold) return;
+    this.statements.sent(op);
+    this.replies.parseAsCloseSent();
+    this.#settleOps();
+  }
+
+  /** No transaction has failed, as far as known. */
+  get isTransactionSound(): boolean {
+    return this.txStatus !== TxStatus.Failed;
+  }
+
+  #settleOps(): void {
+    const { replies } = this;
+    if (replies.ended > 0) this.statements.ended(replies.ended);
+    if (replies.dropped > 0) this.statements.dropped(replies.dropped);
+    replies.ended = 0;
+    replies.dropped = 0;
+  }
+
+  /** Sends Sync for ourselves: what we put before a simple query ends with it. */
+  syncOurs(): void {
+    this.replies.sent(Frontend.Sync, true);
+    this.stream.relay(SYNC, 0, SYNC.length);
+  }
+
+  /** Sends a statement of ours before or behind the holder's: its answer is swallowed, and what it reports is the holder's to know. */
+  restore(sql: string): void {
+    this.stream.flush();
+    this.replies.restoreSent();
     this.stream.write(query(sql));
   }
 
@@ -255,6 +426,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     const holder = this.holder;
     this.holder = null;
     this.#question = null;
+    this.statements.dropped(Number.POSITIVE_INFINITY);
     this.owner.onServerClosed(this, reason, error);
     holder?.onServerClosed(reason, detail, this.#isFatalTold);
   }
@@ -298,6 +470,8 @@ export class Server implements StreamHandler, ListNode<Server> {
         this.backendPid = login.processId;
         this.cancelKey = login.cancelKey;
         for (const [name, value] of login.reported) this.reported.set(name, value);
+        this.lexing = lexingOf(this.reported);
+        this.loginRole = login.reported.get('session_authorization') ?? login.user;
         this.connectedAt = this.#clock.now();
         this.owner.onServerLogin(this);
     }
@@ -344,6 +518,13 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.#violation(`unexpected message ${typeName(type)}`);
       return false;
     }
+    if (this.#isRetrying) {
+      if (type === Backend.ReadyForQuery && this.#route === Route.Forward) this.#route = Route.Swallow;
+    } else if (this.#route === Route.Forward && !isAsynchronous(type) && type !== Backend.ErrorResponse) {
+      this.isUntouched = false;
+    }
+    if (this.#route === Route.Reject) this.#rejection = this.statements.first?.rejection ?? null;
+    if (this.replies.ended > 0 || this.replies.dropped > 0) this.#settleOps();
     switch (type) {
       case Backend.ReadyForQuery:
         return this.#readyForQuery(reader);
@@ -352,6 +533,13 @@ export class Server implements StreamHandler, ListNode<Server> {
         return true;
       case Backend.ParameterStatus:
         this.#parameterStatus(reader);
+        return true;
+      case Backend.CloseComplete:
+        if (this.#route === Route.ParseComplete) this.holder?.stream.relay(PARSE_COMPLETE, 0, PARSE_COMPLETE.length);
+        return true;
+      case Backend.DataRow:
+        if (this.#route === Route.Swallow && reader.last)
+          this.#question?.rows?.readRow(reader.buffer, reader.start, reader.end);
         return true;
       default:
         return true;
@@ -365,6 +553,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       return false;
     }
     this.txStatus = status;
+    if (this.#isRetrying) return true;
     if (this.#route === Route.Swallow) {
       if (status === TxStatus.Idle) this.xactStartedAt = 0; // our ROLLBACK ended it
       if (this.#question !== null && this.replies.isIdle) this.#question.answered = true;
@@ -388,7 +577,31 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (this.#question !== null) this.#question.error ??= error;
     } else if (this.holder === null && this.replies.isIdle) {
       this.closeReason = 'eof'; // an error that nobody asked for
-    } else this.owner.onServerError(this, error.sqlstate);
+    } else if (this.#route === Route.Reject) {
+      const rejection = this.#rejection;
+      if (rejection !== null) this.holder?.stream.relay(rejection, 0, rejection.length);
+    } else {
+      if (error.sqlstate === FEATURE_NOT_SUPPORTED && error.routine === 'RevalidateCachedQuery') {
+        this.statements.abandonAll();
+        this.#isRetrying = this.isUntouched && this.holder?.mayRetry === true;
+      }
+      if (this.#isRetrying) {
+        this.#route = Route.Swallow;
+        return;
+      }
+      this.owner.onServerError(this, error.sqlstate);
+      if (error.message.includes(SERVER_NAME_PREFIX)) this.#translate(reader);
+    }
+  }
+
+  /** The error names a statement as the server does: the holder has another name for it. */
+  #translate(reader: FrameReader): void {
+    const body = reader.buffer
+      .toString('latin1', reader.start + 5, reader.end)
+      .replace(SERVER_NAMES, (name, id: string) => this.holder?.nameOf(Number(id)) ?? name);
+    const bytes = message(Backend.ErrorResponse, Buffer.from(body, 'latin1'));
+    this.#route = Route.Reject; // this instead
+    this.holder?.stream.relay(bytes, 0, bytes.length);
   }
 
   /**
@@ -416,13 +629,16 @@ export class Server implements StreamHandler, ListNode<Server> {
       return;
     }
     this.reported.set(name, value);
-    if (this.#route !== Route.Forward || !isCarried(name)) return;
-    this.parameters = this.parameters.with(name, value);
-    this.holder?.onServerParameter(name, value);
+    if (name === 'standard_conforming_strings' || name === 'client_encoding') this.lexing = lexingOf(this.reported);
+    if (this.#route === Route.Forward && isCarried(name)) this.suspect |= Suspect.Parameter;
   }
 
   /** After a chunk: is something over? */
   #settle(): void {
+    if (this.#isRetrying && this.replies.length === 0) {
+      this.#isRetrying = false;
+      this.holder?.onServerRetry();
+    }
     if (!this.replies.isIdle) {
       this.holder?.onServerProgress();
       return;
@@ -431,6 +647,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (question !== null) {
       if (!question.answered) return;
       this.#question = null;
+      if (question.rows !== null) this.#reader.setHold(RELAY_TABLE);
       question.done(question.error);
       // Asked for a client that left before the answer.
       if (this.state === ServerState.BeingCanceled && this.cancelsInFlight === 0) this.owner.onServerFree(this);

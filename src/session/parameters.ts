@@ -32,9 +32,20 @@ export class ParameterSet {
   }
 }
 
-/** Parameter names are case-insensitive (Postgres: guc_name_compare). */
+/** A statement of SQL's PREPARE is kept like a parameter: its name behind this, its text as the value. No parameter is called so. */
+const PREPARED_PREFIX = '\0prepared ';
+
+export function preparedName(statement: string): string {
+  return PREPARED_PREFIX + statement;
+}
+
+export function isPreparedName(name: string): boolean {
+  return name.startsWith(PREPARED_PREFIX);
+}
+
+/** Parameter names are case-insensitive (Postgres: guc_name_compare); those of prepared statements are not. */
 function canonicalName(name: string): string {
-  return lowerAscii(name);
+  return isPreparedName(name) ? name : lowerAscii(name);
 }
 
 /** Postgres folds A to Z alone: "Ä" is another schema than "ä". */
@@ -69,23 +80,42 @@ const LIST_QUOTED = new Set([
 ]);
 
 /**
- * The statements that make a server with `from` into one with `to`; empty when nothing differs. The role goes first
- * when it is left and last when it is taken: what lies between may need the rights of who logged in.
+ * The statements that make a server with `from` into one with `to`; empty when nothing differs. Who one is goes first when
+ * it is left and last when it is taken: what lies between may need the rights of who logged in. isTainted: more may be set
+ * on it than is known.
  */
-export function difference(from: ParameterSet, to: ParameterSet): string {
-  if (from.equals(to)) return '';
+export function difference(from: ParameterSet, to: ParameterSet, isTainted = false): string {
+  if (from.equals(to) && !isTainted) return '';
   const statements: string[] = [];
   const isForeign = !isUtf8(from.entries.get('client_encoding'));
-  if (from.entries.has('role')) statements.push('RESET "role"');
-  for (const name of from.entries.keys()) {
-    if (name !== 'role' && !to.entries.has(name)) statements.push(`RESET ${quoteName(name)}`);
+  for (const name of IDENTITY.toReversed()) if (from.entries.has(name)) statements.push(resetStatement(name));
+  if (isTainted) statements.push('RESET ALL');
+  for (const [name, value] of from.entries) {
+    if (IDENTITY.includes(name) || (isTainted && !isPreparedName(name))) continue;
+    const isKept = isPreparedName(name) ? to.entries.get(name) === value : to.entries.has(name);
+    if (!isKept) statements.push(resetStatement(name));
   }
+  const prepared: string[] = [];
   for (const [name, value] of to.entries) {
-    if (name !== 'role' && from.entries.get(name) !== value) statements.push(setStatement(name, value, isForeign));
+    if (IDENTITY.includes(name)) continue;
+    if (from.entries.get(name) === value && !(isTainted && !isPreparedName(name))) continue;
+    if (isPreparedName(name)) prepared.push(value);
+    else statements.push(setStatement(name, value, isForeign));
   }
-  const role = to.entries.get('role');
-  if (role !== undefined) statements.push(setStatement('role', role, isForeign));
-  return statements.join(';');
+  for (const name of IDENTITY) {
+    const value = to.entries.get(name);
+    if (value !== undefined) statements.push(setStatement(name, value, isForeign));
+  }
+  return [...statements, ...prepared].join(';');
+}
+
+/** Who the session is, in the order in which it becomes that. Postgres: SET SESSION AUTHORIZATION takes the role away. */
+const IDENTITY: readonly string[] = ['session_authorization', 'role'];
+
+function resetStatement(name: string): string {
+  return isPreparedName(name)
+    ? `DEALLOCATE ${quoteIdentifier(name.slice(PREPARED_PREFIX.length))}`
+    : `RESET ${quoteName(name)}`;
 }
 
 function setStatement(name: string, value: string, isForeign: boolean): string {

@@ -39,6 +39,12 @@ test('bytes of nonsense right behind a statement do not leave a server that wait
   await waitUntil(() => pooler.current.pool().servers.idle.length === 1, { timeoutMs: 2_000 });
 });
 
+/** Longer than what is gathered, so that its first part counts as a statement; it ends like a good-bye. */
+function halfStatement(): Buffer {
+  const start = `SELECT 1 -- ${'x'.repeat(20_000)}`;
+  return build.messageWithLength('Q', 30_000, Buffer.concat([Buffer.from(start), build.terminate()]));
+}
+
 test('a client that waits for a server and says good-bye is served before it is forgotten', async () => {
   const [holder, client] = [await pooler.current.connect(), await pooler.current.connect()];
   await holder.rows('BEGIN');
@@ -61,7 +67,7 @@ test('it waits no longer than others, and one that left without a word does not 
   await waitUntil(() => pooler.current.pool().clients.waiting.length === 1);
   // Its last bytes look like a good-bye and are none.
   const odd = await pooler.current.connect();
-  odd.socket.end(build.messageWithLength('Q', 100, Buffer.concat([Buffer.from('SELECT 1'), build.terminate()])));
+  odd.socket.end(halfStatement());
   await waitUntil(() => pooler.current.pool().clients.waiting.length === 2);
   await waitUntil(() => pooler.current.pool().clientCount === 1, { timeoutMs: 2_000 });
   await holder.rows('COMMIT');
@@ -72,7 +78,7 @@ test('it waits no longer than others, and one that left without a word does not 
 test('a half message that ends like a good-bye does not hold a server', async () => {
   const [holder, odd] = [await pooler.current.connect(), await pooler.current.connect()];
   await holder.rows('BEGIN');
-  odd.socket.end(build.messageWithLength('Q', 100, Buffer.concat([Buffer.from('SELECT 1'), build.terminate()])));
+  odd.socket.end(halfStatement());
   await waitUntil(() => pooler.current.pool().clients.waiting.length === 1);
   await holder.rows('COMMIT');
   await waitUntil(() => pooler.current.pool().clientCount === 1);

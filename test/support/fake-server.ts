@@ -1,6 +1,7 @@
 // A scripted Postgres: logs clients in without a password, then a test decides what every message is answered with.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { isQuestion, noAnswer } from './questions.ts';
 import { waitUntil } from './wait-until.ts';
 import { backend } from './wire-backend.ts';
 
@@ -21,6 +22,8 @@ export interface Startup {
 export interface FakeServerOptions {
   /** Called for each message after the login. Without one every message is kept and nothing answered. */
   onMessage?: (connection: FakeConnection, message: FrontendMessage) => void;
+  /** What pgsluice asks about sessions and functions is a message like others. Default: answered as if there were nothing. */
+  seesQuestions?: boolean;
   /** Replaces the login without a password. */
   onStartup?: (connection: FakeConnection, startup: Startup) => void;
   /** Gets the body of a CancelRequest: pid and key. */
@@ -153,6 +156,10 @@ export class FakeConnection {
   }
 
   #onMessage(message: FrontendMessage): void {
+    if (message.type === 'Q' && isQuestion(message.text ?? '') && !this.#server.options.seesQuestions) {
+      this.send(noAnswer);
+      return;
+    }
     this.messages.push(message);
     this.#server.options.onMessage?.(this, message);
   }

@@ -1,6 +1,7 @@
 // A Postgres made of a few rules, on memory sockets: it answers only when told to, so that a test decides what happens first.
 import type { Socket } from 'node:net';
 import { memorySocketPair } from './memory-socket.ts';
+import { isQuestion, noAnswer } from './questions.ts';
 import { backend } from './wire-backend.ts';
 
 export class MemoryPostgres {
@@ -105,6 +106,10 @@ export class MemoryBackend {
   }
 
   #onMessage(type: string, body: Buffer): void {
+    if (type === 'Q' && isQuestion(body.toString('latin1'))) {
+      this.#socket.write(noAnswer);
+      return;
+    }
     if (type === 'X') this.#socket.end();
     else this.#inbox.push({ type, body });
     // Questions of the pooler's own are answered at once: a test does not decide about them.

@@ -56,7 +56,9 @@ export class PostgresModel {
     if (this.#copy !== null) return this.#takeCopyMessage(this.#copy, sent);
     if (this.#ignores && sent.type !== 'S') return [];
     const types = this.#answer(sent);
-    return types.map((type) => ({ type, ours: sent.ours === true }));
+    // What the pooler puts before a client's message fails in its stead.
+    const isClients = (type: string) => type === 'E' && sent.type !== 'Q';
+    return types.map((type) => ({ type, ours: sent.ours === true && !isClients(type) }));
   }
 
   #answer(sent: Sent): string[] {

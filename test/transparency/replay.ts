@@ -7,6 +7,7 @@ import { type App, startApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { memorySocketPair } from '../support/memory-socket.ts';
+import { isQuestion, noAnswer } from '../support/questions.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import type { WireClient } from '../support/wire.ts';
 import { type BackendMessage, backend } from '../support/wire-backend.ts';
@@ -79,6 +80,10 @@ class RecordedServer {
       return;
     }
     if (chunk.equals(build.terminate())) return;
+    if (this.#received.length === 0 && isQuestion(chunk.toString('latin1', 5))) {
+      this.#socket.write(noAnswer);
+      return;
+    }
     if (this.#isProbe(chunk)) {
       this.#socket.write(Buffer.concat([backend.emptyQueryResponse(), backend.readyForQuery()]));
       return;
@@ -120,7 +125,7 @@ export class ReplayBench {
 
   static async start(): Promise<ReplayBench> {
     const text =
-      '{ listen_port: 0, http_listen_port: 0, auth_type: any, default_pool_size: 1, databases: { app: { host: recorded } } }';
+      '{ listen_port: 0, http_listen_port: 0, auth_type: any, default_pool_size: 1, max_prepared_statements: 0, databases: { app: { host: recorded } } }';
     const result = parseConfig(text);
     if (!result.ok) throw new Error(result.problems.map((problem) => problem.message).join('\n'));
     let bench: ReplayBench | null = null;

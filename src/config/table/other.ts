@@ -69,11 +69,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
   },
   logfile: { fate: 'refused', why: 'the log goes to standard output: redirect it, or let the service manager keep it' },
   login_notify_message: { fate: 'later', why: 'a notice at login is not in this version yet', accepts: [''] },
-  max_prepared_statements: {
-    fate: 'later',
-    why: 'prepared statements across transactions are not in this version yet',
-    accepts: ['0'],
-  },
   peer_id: { fate: 'later', why: 'peers are not in this version yet', accepts: ['0'] },
   peers: { fate: 'later', why: 'peers are not in this version yet' },
   pkt_buf: { fate: 'no_effect', why: 'chunks are relayed as they arrive: there is no packet buffer to size' },

@@ -1,7 +1,7 @@
 // What one row of the settings tables says, and the TypeScript type of the value that the row describes.
 
 /** How the value is written: `kinds.ts` reads and writes each kind. */
-export type Kind = 'bool' | 'duration' | 'enum' | 'int' | 'list' | 'secret' | 'size' | 'text';
+export type Kind = 'bool' | 'choices' | 'duration' | 'enum' | 'int' | 'list' | 'secret' | 'size' | 'text';
 
 /** Where the key may stand: at the top level, in an entry of `databases:`, in an entry of `users:`. */
 export type Scope = 'global' | 'database' | 'user';
@@ -28,6 +28,15 @@ interface RowBase {
 export interface BoolRow extends RowBase {
   readonly kind: 'bool';
   readonly default: boolean | null;
+}
+
+/** One value for each of some keys: a map in the file, or one text "key=value, key=value". Keys that are not named keep their default. */
+export interface ChoicesRow extends RowBase {
+  readonly kind: 'choices';
+  readonly keys: readonly string[];
+  readonly values: readonly string[];
+  /** Every key, each as "key=value". */
+  readonly default: readonly string[];
 }
 
 /** Milliseconds. A bare number in a file is seconds, as in PgBouncer, with fractions allowed. */
@@ -79,7 +88,16 @@ export interface TextRow extends RowBase {
   readonly default: string | null;
 }
 
-export type SettingRow = BoolRow | DurationRow | EnumRow | IntRow | ListRow | SecretRow | SizeRow | TextRow;
+export type SettingRow =
+  | BoolRow
+  | ChoicesRow
+  | DurationRow
+  | EnumRow
+  | IntRow
+  | ListRow
+  | SecretRow
+  | SizeRow
+  | TextRow;
 export type SettingRows = Readonly<Record<string, SettingRow>>;
 
 /** Any value that a row can describe. */
@@ -90,7 +108,7 @@ export type ValueOf<R> = R extends { kind: 'bool' }
   ? boolean
   : R extends { kind: 'enum'; values: readonly (infer V)[] }
     ? V
-    : R extends { kind: 'list' }
+    : R extends { kind: 'list' | 'choices' }
       ? readonly string[]
       : R extends { kind: 'text' | 'secret' }
         ? string

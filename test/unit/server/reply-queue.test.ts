@@ -122,8 +122,10 @@ describe('a question of ours', () => {
     talk().asks('C').asks('P').sends('BDES').swallows('31').gets('2TDCZ').isIdle();
   });
 
-  it('that fails takes the rest of the exchange with it', () => {
-    talk().asks('P').sends('BES').swallows('E').gets('Z').isIdle();
+  it('that fails takes the rest of the exchange with it, and the client is told', () => {
+    talk().asks('Q').swallows('EZ').isIdle();
+    // A statement of the client that was to be parsed for it: its error is the client's.
+    talk().asks('P').sends('BES').gets('EZ').isIdle();
   });
 });
 

@@ -1,0 +1,260 @@
+// A client's named prepared statements: its names for what its pool shares, and how Parse, Bind, Describe and Close are
+// said to a server that calls them otherwise, or does not have them yet.
+
+import type { FrameReader } from '../protocol/frame-reader.ts';
+import { Frontend } from '../protocol/message-types.ts';
+import { closeStatement, parseHead, renamed } from '../protocol/writer.ts';
+import type { Server } from '../server/server.ts';
+import type { ServerStatements, StatementOp } from '../server/statements.ts';
+import type { PreparedStatement, PreparedStatements } from '../session/prepared.ts';
+
+interface Named {
+  readonly statement: PreparedStatement;
+  /** What it may do to the session whenever it is bound: bits of Suspect. */
+  readonly suspect: number;
+}
+
+/** Nothing was done: the message goes to the server as it is. */
+export const AS_IS = -1;
+
+/** CloseComplete without an effect: there is no statement of this name. */
+const CLOSE_NOTHING = closeStatement(Buffer.from('pgsluice_none\0', 'latin1'));
+
+const NO_REJECTION = null;
+
+export class ClientStatements {
+  readonly #shared: PreparedStatements;
+  /** By name, as latin1. */
+  readonly #names = new Map<string, Named>();
+  /** DEALLOCATE ALL was sent, and may have worked. */
+  #isDoubtful = false;
+  #isClosed = false;
+
+  constructor(shared: PreparedStatements) {
+    this.#shared = shared;
+  }
+
+  get size(): number {
+    return this.#names.size;
+  }
+
+  /** What Bind of this name may do to the session. */
+  suspectOf(name: string): number | null {
+    return this.#names.get(name)?.suspect ?? null;
+  }
+
+  /** A name that is taken can't be given to another statement. Postgres: StorePreparedStatement. */
+  isTaken(name: string): boolean {
+    return !this.#isDoubtful && this.#names.has(name);
+  }
+
+  deallocateAll(): void {
+    this.#isDoubtful = true;
+  }
+
+  /** All names go: the client is closed. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { statement } of this.#names.values()) this.#shared.give(statement);
+    this.#names.clear();
+  }
+
+  /** No name of it can stand for this again. */
+  forget(before: Named | null): void {
+    if (before !== null) this.#shared.give(before.statement);
+  }
+
+  /** A name stands again for what it did before. What it stood for last was given back when the client was closed. */
+  takeBack(name: string, before: Named | null, after: PreparedStatement | null): void {
+    if (this.#isClosed) {
+      this.forget(before);
+      return;
+    }
+    if (before === null) this.#names.delete(name);
+    else this.#names.set(name, before);
+    if (after !== null) this.#shared.give(after);
+  }
+
+  /** The whole Parse under the cursor. False: there is no room for it. */
+  parse(server: Server, name: string, body: Buffer, session: string, suspect: number, limits: Limits): boolean {
+    const statement = this.#shared.take(body, session, limits.maxBytes);
+    if (statement === null) return false;
+    const before = this.#names.get(name) ?? null;
+    this.#names.set(name, { statement, suspect });
+    const naming = new Naming(this, name, before, statement);
+    // Parse fails in a failed transaction; Close would not.
+    if (server.statements.has(statement.id) && server.isTransactionSound) {
+      server.statements.use(statement.id);
+      server.trackParseAsClose(naming);
+      server.stream.relay(CLOSE_NOTHING, 0, CLOSE_NOTHING.length);
+      return true;
+    }
+    makeRoom(server, limits.maxStatements);
+    const serverName = server.statements.add(statement.id);
+    server.track(Frontend.Parse, false, new Parsing(server.statements, statement.id, serverName, naming));
+    relayParse(server, serverName, statement.body);
+    return true;
+  }
+
+  /**
+   * The Bind or Describe under the cursor names a statement at `nameStart` of the reader's buffer, up to the NUL at
+   * nameEnd. Answers where the rest of the fragment begins, or AS_IS.
+   */
+  use(server: Server, reader: FrameReader, name: string, nameStart: number, nameEnd: number, limits: Limits): number {
+    const named = this.#names.get(name);
+    if (named === undefined) return AS_IS;
+    const { statement } = named;
+    let serverName = server.statements.use(statement.id);
+    if (serverName === null) {
+      makeRoom(server, limits.maxStatements);
+      serverName = server.statements.add(statement.id);
+      server.track(Frontend.Parse, true, new Parsing(server.statements, statement.id, serverName, null));
+      relayParse(server, serverName, statement.body);
+    }
+    const head = renamed(reader, nameStart, nameEnd, serverName);
+    server.stream.relay(head, 0, head.length);
+    return nameEnd + 1;
+  }
+
+  /** The whole Close under the cursor. False: the name is not one of these. */
+  closeName(server: Server, name: string): boolean {
+    const before = this.#names.get(name);
+    if (before === undefined) return false;
+    this.#names.delete(name);
+    server.track(Frontend.Close, false, new Naming(this, name, before, null));
+    server.stream.relay(CLOSE_NOTHING, 0, CLOSE_NOTHING.length);
+    return true;
+  }
+
+  /** DEALLOCATE of one name of these, and nothing else: which. */
+  deallocated(text: string): string | null {
+    const match = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([\w$]+))\s*;?\s*$/i.exec(text);
+    if (match === null) return null;
+    const name = match[1]?.replaceAll('""', '"') ?? match[2]!.toLowerCase();
+    const key = Buffer.from(name).toString('latin1');
+    return this.#names.has(key) ? key : null;
+  }
+
+  /** One name of it went with a statement of SQL. */
+  drop(name: string): void {
+    this.forget(this.#names.get(name) ?? null);
+    this.#names.delete(name);
+  }
+
+  /** A text in SQL that may be about statements of these: by name, or all. */
+  isMentionedIn(text: string): boolean {
+    if (this.#names.size === 0) return false;
+    if (/pg_prepared_statements?/i.test(text)) return true;
+    for (const name of this.#names.keys()) if (text.toLowerCase().includes(name.toLowerCase())) return true;
+    return false;
+  }
+
+  /** Has the server call all of them as the client does, and nothing else: it is this client's from now on. */
+  bringTo(server: Server): void {
+    for (const serverName of server.statements.takeSurplus(0)) {
+      server.track(Frontend.Close, true, NO_OP);
+      const message = closeStatement(serverName);
+      server.stream.relay(message, 0, message.length);
+    }
+    for (const [name, { statement }] of this.#names) {
+      server.track(Frontend.Parse, true, NO_OP);
+      relayParse(server, Buffer.from(`${name}\0`, 'latin1'), statement.body);
+    }
+  }
+
+  /** The client's own name for what a server calls so in an error. */
+  nameOf(id: number): string | null {
+    for (const [name, { statement }] of this.#names) if (statement.id === id) return name;
+    return null;
+  }
+}
+
+export interface Limits {
+  /** max_prepared_statements. */
+  readonly maxStatements: number;
+  /** max_prepared_bytes. */
+  readonly maxBytes: number;
+}
+
+function relayParse(server: Server, serverName: Buffer, body: Buffer): void {
+  const head = parseHead(serverName, body.length);
+  server.stream.relay(head, 0, head.length);
+  server.stream.relay(body, 0, body.length);
+}
+
+/** At most so many stay on a server: the one that was used least recently goes. */
+function makeRoom(server: Server, limit: number): void {
+  for (const name of server.statements.takeSurplus(limit)) {
+    server.track(Frontend.Close, true, new Closing(server.statements, name));
+    const message = closeStatement(name);
+    server.stream.relay(message, 0, message.length);
+  }
+}
+
+/** Nothing depends on it: its server is the client's own. */
+const NO_OP: StatementOp = { rejection: NO_REJECTION, done() {}, undo() {} };
+
+/** A name of the client was given to a statement (or, after null, taken from it). */
+class Naming implements StatementOp {
+  readonly rejection = NO_REJECTION;
+  readonly #client: ClientStatements;
+  readonly #name: string;
+  readonly #before: Named | null;
+  readonly #after: PreparedStatement | null;
+
+  constructor(client: ClientStatements, name: string, before: Named | null, after: PreparedStatement | null) {
+    this.#client = client;
+    this.#name = name;
+    this.#before = before;
+    this.#after = after;
+  }
+
+  done(): void {
+    this.#client.forget(this.#before);
+  }
+
+  undo(): void {
+    this.#client.takeBack(this.#name, this.#before, this.#after);
+  }
+}
+
+class Parsing implements StatementOp {
+  readonly rejection = NO_REJECTION;
+  readonly #statements: ServerStatements;
+  readonly #id: number;
+  readonly #serverName: Buffer;
+  readonly #naming: Naming | null;
+
+  constructor(statements: ServerStatements, id: number, serverName: Buffer, naming: Naming | null) {
+    this.#statements = statements;
+    this.#id = id;
+    this.#serverName = serverName;
+    this.#naming = naming;
+  }
+
+  done(): void {
+    this.#naming?.done();
+  }
+
+  undo(): void {
+    this.#statements.remove(this.#id, this.#serverName);
+    this.#naming?.undo();
+  }
+}
+
+class Closing implements StatementOp {
+  readonly rejection = NO_REJECTION;
+  readonly #statements: ServerStatements;
+  readonly #serverName: Buffer;
+
+  constructor(statements: ServerStatements, serverName: Buffer) {
+    this.#statements = statements;
+    this.#serverName = serverName;
+  }
+
+  done(): void {}
+
+  undo(): void {
+    this.#statements.orphaned(this.#serverName);
+  }
+}
