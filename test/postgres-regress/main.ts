@@ -20,6 +20,8 @@ const { values, positionals: tests } = parseArgs({
     'pool-size': { type: 'string', default: '20' },
     schedule: { type: 'string', default: '' },
     'max-connections': { type: 'string', default: '0' },
+    /** Seconds. */
+    limit: { type: 'string', default: '900' },
     bar: { type: 'string', default: '212' },
     keep: { type: 'boolean', default: false },
     /** A file for what Postgres logs, every statement too. */
@@ -97,6 +99,7 @@ try {
     maxConnections: Number(values['max-connections']),
     schedule: values.schedule,
     tests,
+    limitSeconds: Number(values.limit),
     onLine: (line) => values.verbose && console.log(line),
   });
   const hasDied = pooler !== null && pooler.child.exitCode !== null;

@@ -22,6 +22,8 @@ export interface SuiteOptions {
   readonly schedule: string;
   /** In place of a schedule, one after the other. The first has to be test_setup. */
   readonly tests: readonly string[];
+  /** Then pg_regress and its psqls are killed: tests may wait for a lock that a lost session holds. */
+  readonly limitSeconds: number;
   readonly onLine: (line: string) => void;
 }
 
@@ -70,6 +72,8 @@ export async function runSuite(suite: string, options: SuiteOptions): Promise<Su
     // An environment of its own, so that PGOPTIONS and the like of the caller do not steer the tests.
     env: { PATH: process.env.PATH ?? '', PGSSLMODE: 'disable' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, which is how its psqls are found at the end.
+    detached: true,
     ...(runAs ?? {}),
   });
   let output = '';
@@ -82,7 +86,12 @@ export async function runSuite(suite: string, options: SuiteOptions): Promise<Su
       for (const one of lines) options.onLine(one);
     });
   }
+  const endGroup = () => child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGKILL');
+  process.once('exit', endGroup);
+  const timer = setTimeout(endGroup, options.limitSeconds * 1000);
   await once(child, 'close');
+  clearTimeout(timer);
+  process.off('exit', endGroup);
   const seconds = (performance.now() - started) / 1000;
   const expected = options.tests.length > 0 ? options.tests : readSchedule(readFileSync(schedule, 'utf8'));
   const diffs = join(outputDir, 'regression.diffs');
