@@ -25,7 +25,7 @@ import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
 import { refuseAll } from './refusal.ts';
 import type { RelayTables } from './relay-tables.ts';
-import { AS_IS, ClientStatements, type Limits } from './statements.ts';
+import { ClientStatements } from './statements.ts';
 import { ClientState, type ClientStateful, moveClient, type PoollessLists } from './states.ts';
 
 /** A client that waits may send this much ahead; then it is read no further until it has a server. */
@@ -440,13 +440,13 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const { buffer, start, end } = reader;
     const nameEnd = buffer.indexOf(0, start + 5);
     if (nameEnd === start + 5) server.unnamedOwner = this;
-    const limits = this.#statementLimits;
-    if (nameEnd <= start + 5 || nameEnd >= end || limits === null) return false;
+    if (nameEnd <= start + 5 || nameEnd >= end || !this.#sharesStatements) return false;
     if (!reader.last) {
       server.pins |= Suspect.Held; // too long to be kept
       return false;
     }
-    this.#statements ??= new ClientStatements(this.pool!.prepared);
+    const pool = this.pool!;
+    this.#statements ??= new ClientStatements(pool.prepared, () => pool.settings);
     const name = buffer.toString('latin1', start + 5, nameEnd);
     if (this.#statements.isTaken(name)) {
       const shown = buffer.toString('utf8', start + 5, nameEnd);
@@ -457,8 +457,9 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const isPrivate = server.suspect !== Suspect.None || server.pins !== Suspect.None;
     const session = isPrivate ? `client ${this.id}` : this.parameters.key;
     const body = buffer.subarray(nameEnd + 1, end);
-    if (this.#statements.parse(server, name, body, session, this.#session.found, limits)) return true;
-    server.reject(Frontend.Parse, errorResponse(poolerError('too_many_prepared', String(limits.maxBytes))));
+    if (this.#statements.parse(server, name, body, session, this.#session.found)) return true;
+    const limit = String(pool.settings.max_prepared_bytes);
+    server.reject(Frontend.Parse, errorResponse(poolerError('too_many_prepared', limit)));
     return true;
   }
 
@@ -476,23 +477,22 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const name = buffer.toString('latin1', nameStart, nameEnd);
     if (type === Frontend.Close) {
       if (this.#statements?.closeName(server, name)) return true;
-      if (this.#statementLimits !== null) server.suspect |= Suspect.Prepare; // one of SQL's PREPARE
+      if (this.#sharesStatements) server.suspect |= Suspect.Prepare; // one of SQL's PREPARE
       return false;
     }
-    const suspect = this.#statements?.suspectOf(name) ?? null;
-    const limits = this.#statementLimits;
-    if (suspect === null || limits === null) return false;
-    if (type === Frontend.Bind && suspect !== Suspect.None)
-      server.suspect |= this.#session.lookAtBind(reader, suspect, this.pool!.customNames);
-    const from = this.#statements!.use(server, reader, name, nameStart, nameEnd, limits);
-    if (from !== AS_IS) this.#relayFrom = from;
+    const named = this.#statements?.find(name) ?? null;
+    if (named === null || !this.#sharesStatements) return false;
+    if (type === Frontend.Bind && named.suspect !== Suspect.None)
+      server.suspect |= this.#session.lookAtBind(reader, named.suspect, this.pool!.customNames);
+    this.#statements!.use(server, reader, named.statement, nameStart, nameEnd);
+    this.#relayFrom = nameEnd + 1;
     return false;
   }
 
   /** The unnamed statement is the last client's that parsed one on this server. */
   #nameless(server: Server, type: number, reader: FrameReader): boolean {
     if (type === Frontend.Close) return false;
-    if (server.unnamedOwner === this || this.#statementLimits === null) {
+    if (server.unnamedOwner === this || !this.#sharesStatements) {
       if (type === Frontend.Bind && this.#session.unnamed !== Suspect.None)
         server.suspect |= this.#session.lookAtBind(reader, this.#session.unnamed, this.pool!.customNames);
       return false;
@@ -501,12 +501,11 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     return true;
   }
 
-  /** Null: names go to the server as they are. */
-  get #statementLimits(): Limits | null {
-    const { pool_mode, max_prepared_statements, max_prepared_bytes } = this.pool!.settings;
-    if (this.server?.isOwn === true) return null;
-    if (max_prepared_statements === 0 || pool_mode === 'session' || this.dedicated !== null) return null;
-    return { maxStatements: max_prepared_statements, maxBytes: max_prepared_bytes };
+  /** False: names go to the server as they are. */
+  get #sharesStatements(): boolean {
+    const { pool_mode, max_prepared_statements } = this.pool!.settings;
+    if (max_prepared_statements === 0 || pool_mode === 'session') return false;
+    return this.dedicated === null && this.server?.isOwn !== true;
   }
 
   /** What may this statement do to the session? Found out when its transaction is over. False: it is not let through. */
@@ -536,7 +535,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   /** SQL that is about prepared statements may mean those of the protocol. False: it was sent in other words. */
   #lookAtStatements(server: Server, reader: FrameReader, found: number): boolean {
     const statements = this.#statements!;
-    if (server.isOwn || this.#statementLimits === null || !server.isTransactionSound) return true;
+    if (!this.#sharesStatements || !server.isTransactionSound) return true;
     const isQuery = reader.type === Frontend.Query;
     const from = isQuery ? reader.start + 5 : reader.buffer.indexOf(0, reader.start + 5) + 1;
     const text = reader.buffer.toString('utf8', from, reader.buffer.indexOf(0, from));

@@ -1,6 +1,7 @@
 // A client's named prepared statements: its names for what its pool shares, and how Parse, Bind, Describe and Close are
 // said to a server that calls them otherwise, or does not have them yet.
 
+import type { Settings } from '../config/settings-table.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend } from '../protocol/message-types.ts';
 import { closeStatement, parseHead, renamed } from '../protocol/writer.ts';
@@ -8,14 +9,12 @@ import type { Server } from '../server/server.ts';
 import type { ServerStatements, StatementOp } from '../server/statements.ts';
 import type { PreparedStatement, PreparedStatements } from '../session/prepared.ts';
 
-interface Named {
+/** What a name stands for. */
+export interface Named {
   readonly statement: PreparedStatement;
   /** What it may do to the session whenever it is bound: bits of Suspect. */
   readonly suspect: number;
 }
-
-/** Nothing was done: the message goes to the server as it is. */
-export const AS_IS = -1;
 
 /** CloseComplete without an effect: there is no statement of this name. */
 const CLOSE_NOTHING = closeStatement(Buffer.from('pgsluice_none\0', 'latin1'));
@@ -24,23 +23,24 @@ const NO_REJECTION = null;
 
 export class ClientStatements {
   readonly #shared: PreparedStatements;
+  readonly #limits: () => Limits;
   /** By name, as latin1. */
   readonly #names = new Map<string, Named>();
   /** DEALLOCATE ALL was sent, and may have worked. */
   #isDoubtful = false;
   #isClosed = false;
 
-  constructor(shared: PreparedStatements) {
+  constructor(shared: PreparedStatements, limits: () => Limits) {
     this.#shared = shared;
+    this.#limits = limits;
   }
 
   get size(): number {
     return this.#names.size;
   }
 
-  /** What Bind of this name may do to the session. */
-  suspectOf(name: string): number | null {
-    return this.#names.get(name)?.suspect ?? null;
+  find(name: string): Named | null {
+    return this.#names.get(name) ?? null;
   }
 
   /** A name that is taken can't be given to another statement. Postgres: StorePreparedStatement. */
@@ -76,8 +76,9 @@ export class ClientStatements {
   }
 
   /** The whole Parse under the cursor. False: there is no room for it. */
-  parse(server: Server, name: string, body: Buffer, session: string, suspect: number, limits: Limits): boolean {
-    const statement = this.#shared.take(body, session, limits.maxBytes);
+  parse(server: Server, name: string, body: Buffer, session: string, suspect: number): boolean {
+    const limits = this.#limits();
+    const statement = this.#shared.take(body, session, limits.max_prepared_bytes);
     if (statement === null) return false;
     const before = this.#names.get(name) ?? null;
     this.#names.set(name, { statement, suspect });
@@ -89,7 +90,7 @@ export class ClientStatements {
       server.stream.relay(CLOSE_NOTHING, 0, CLOSE_NOTHING.length);
       return true;
     }
-    makeRoom(server, limits.maxStatements);
+    makeRoom(server, limits.max_prepared_statements);
     const serverName = server.statements.add(statement.id);
     server.track(Frontend.Parse, false, new Parsing(server.statements, statement.id, serverName, naming));
     relayParse(server, serverName, statement.body);
@@ -98,22 +99,18 @@ export class ClientStatements {
 
   /**
    * The Bind or Describe under the cursor names a statement at `nameStart` of the reader's buffer, up to the NUL at
-   * nameEnd. Answers where the rest of the fragment begins, or AS_IS.
+   * nameEnd: all up to there is sent in the server's words.
    */
-  use(server: Server, reader: FrameReader, name: string, nameStart: number, nameEnd: number, limits: Limits): number {
-    const named = this.#names.get(name);
-    if (named === undefined) return AS_IS;
-    const { statement } = named;
+  use(server: Server, reader: FrameReader, statement: PreparedStatement, nameStart: number, nameEnd: number): void {
     let serverName = server.statements.use(statement.id);
     if (serverName === null) {
-      makeRoom(server, limits.maxStatements);
+      makeRoom(server, this.#limits().max_prepared_statements);
       serverName = server.statements.add(statement.id);
       server.track(Frontend.Parse, true, new Parsing(server.statements, statement.id, serverName, null));
       relayParse(server, serverName, statement.body);
     }
     const head = renamed(reader, nameStart, nameEnd, serverName);
     server.stream.relay(head, 0, head.length);
-    return nameEnd + 1;
   }
 
   /** The whole Close under the cursor. False: the name is not one of these. */
@@ -169,12 +166,8 @@ export class ClientStatements {
   }
 }
 
-export interface Limits {
-  /** max_prepared_statements. */
-  readonly maxStatements: number;
-  /** max_prepared_bytes. */
-  readonly maxBytes: number;
-}
+/** Settings that bound what is kept. */
+export type Limits = Pick<Settings, 'max_prepared_bytes' | 'max_prepared_statements'>;
 
 function relayParse(server: Server, serverName: Buffer, body: Buffer): void {
   const head = parseHead(serverName, body.length);

@@ -18,6 +18,8 @@ const NOTHING: readonly Buffer[] = [];
 export class ServerStatements {
   /** By id of the statement: its name here, as the protocol's String. Least recently used first. */
   readonly #names = new Map<number, Buffer>();
+  /** The one that was used last. */
+  #newest = 0;
   #serial = 0;
   /** Names that are no longer used and still have to be closed. */
   readonly #orphans: Buffer[] = [];
@@ -35,8 +37,11 @@ export class ServerStatements {
   use(id: number): Buffer | null {
     const name = this.#names.get(id);
     if (name === undefined) return null;
-    this.#names.delete(id);
-    this.#names.set(id, name);
+    if (id !== this.#newest) {
+      this.#names.delete(id);
+      this.#names.set(id, name);
+      this.#newest = id;
+    }
     return name;
   }
 
@@ -46,7 +51,9 @@ export class ServerStatements {
     const name = Buffer.from(`${SERVER_NAME_PREFIX}${id}_${this.#serial}\0`, 'latin1');
     const before = this.#names.get(id);
     if (before !== undefined) this.#orphans.push(before);
+    this.#names.delete(id);
     this.#names.set(id, name);
+    this.#newest = id;
     return name;
   }
 
