@@ -23,9 +23,9 @@ export interface RunResult {
 }
 
 const CLOSE_TIMEOUT_MS = 10_000;
-/** A run is given up when it takes longer than this, and longer than this for each statement. psql needs the most, with a process for each. */
+/** A run is given up when it takes longer than this, and longer than this for each statement. */
 const MIN_RUN_MS = 60_000;
-const MAX_STEP_MS = 60;
+const MAX_STEP_MS = 20;
 
 export async function runLibrary(options: RunOptions): Promise<RunResult> {
   const { module, target, postgres, statements, clients } = options;
@@ -48,7 +48,7 @@ export async function runLibrary(options: RunOptions): Promise<RunResult> {
       const all = own.map((token) => new Worker({ workload, reconnect, own: token, settings, tally }));
       await changes.start(tally);
       const started = performance.now();
-      const until = started + Math.max(MIN_RUN_MS, statements * MAX_STEP_MS);
+      const until = started + Math.max(MIN_RUN_MS, statements * (module.maxStepMs ?? MAX_STEP_MS));
       const next = () => (taken < statements && performance.now() < until && !tally.isHopeless ? taken++ : null);
       await Promise.all(all.map((worker) => worker.run(next)));
       seconds = (performance.now() - started) / 1000;

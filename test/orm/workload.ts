@@ -48,6 +48,8 @@ export interface Workload {
 export interface WorkloadModule {
   /** `connections` is the size of the library's own pool, and the only thing that is not its default. */
   open(target: Target, connections: number): Promise<Workload>;
+  /** Where statements take long even when all is well. */
+  readonly maxStepMs?: number;
 }
 
 export function urlOf(target: Target): string {

@@ -26,6 +26,8 @@ const readItem = (line: string | undefined) => {
   return toItem({ token: must(token), note: must(note), amount });
 };
 
+export const maxStepMs = 60;
+
 export async function open(target: Target): Promise<Workload> {
   const url = urlOf(target);
   const program = psqlPath();
