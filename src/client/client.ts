@@ -42,6 +42,24 @@ const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
 /** What was written together with a batch, in one go or several, has arrived when it has been quiet for so long. */
 const IN_FLIGHT_MS = 100;
 
+/** Postgres' own words. Drivers look for the routine: RevalidateCachedQuery. */
+const OUTDATED_PLAN = errorResponse({
+  severity: 'ERROR',
+  sqlstate: '0A000',
+  message: 'cached plan must not change result type',
+  routine: 'RevalidateCachedQuery',
+});
+
+/** Whether the batch whose messages lie at buffer[start, end) asks for a description before its Sync. */
+function describes(buffer: Buffer, start: number, end: number): boolean {
+  for (let at = start; at + 5 <= end; at += 1 + Math.max(buffer.readInt32BE(at + 1), 4)) {
+    const type = buffer[at];
+    if (type === Frontend.Describe) return true;
+    if (type === Frontend.Sync || type === Frontend.Query) return false;
+  }
+  return false;
+}
+
 const ABOUT_STATEMENTS = Suspect.Prepare | Suspect.Execute;
 const DEALLOCATED = 'PREPARE "pgsluice_gone" AS SELECT 1';
 const DEALLOCATE = query('DEALLOCATE "pgsluice_gone"');
@@ -430,8 +448,9 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   }
 
   get mayRetry(): boolean {
-    if (this.#batch === null || !this.#isBatchWhole || !this.#reader.atBoundary) return false;
-    return this.#batchEnd - this.#batchStart <= this.pool!.settings.retry_buffer;
+    if (this.#batch === null || !this.#reader.atBoundary) return false;
+    if (this.#batchEnd - this.#batchStart > this.pool!.settings.retry_buffer) return false;
+    return describes(this.#batch, this.#batchStart, this.#batchEnd);
   }
 
   onServerRetry(): void {
@@ -440,6 +459,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const reader = new FrameReader(hold, this.#host.settings.max_packet_size);
     reader.setHold(hold, heads);
     reader.push(this.#batch!.subarray(this.#batchStart, this.#batchEnd));
+    // After Flush: the failure has to be ended first.
+    if (!this.#isBatchWhole) server.syncOurs();
     this.#batch = null;
     this.pool!.stats.retryCount += 1;
     while (reader.next()) {
@@ -499,13 +520,24 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       if (this.#sharesStatements) server.suspect |= Suspect.Prepare; // one of SQL's PREPARE
       return false;
     }
-    const named = this.#statements?.find(name) ?? null;
+    let named = this.#statements?.find(name) ?? null;
     if (named === null || !this.#sharesStatements) return false;
+    if (named.statement.isOutdated) {
+      // Who does not ask what it returns would take it for what it was.
+      const renewed = describes(buffer, start, buffer.length) ? this.#statements!.renew(name, named) : null;
+      if (renewed === null) {
+        server.reject(type, OUTDATED_PLAN);
+        return true;
+      }
+      named = renewed;
+    }
     if (type === Frontend.Bind && named.suspect !== Suspect.None)
       server.suspect |= this.#session.lookAtBind(reader, named.suspect, this.pool!.customNames);
     this.#statements!.use(server, reader, named.statement, nameStart, nameEnd);
+    server.track(type, false, named.use);
     this.#relayFrom = nameEnd + 1;
-    return false;
+    this.#toServer = true;
+    return true;
   }
 
   /** The unnamed statement is the last client's that parsed one on this server. */

@@ -3,7 +3,7 @@
 
 import type { Settings } from '../config/settings-table.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
-import { Frontend } from '../protocol/message-types.ts';
+import { Frontend, TxStatus } from '../protocol/message-types.ts';
 import { closeStatement, parseHead, renamed } from '../protocol/writer.ts';
 import type { Server } from '../server/server.ts';
 import type { ServerStatements, StatementOp } from '../server/statements.ts';
@@ -14,6 +14,8 @@ export interface Named {
   readonly statement: PreparedStatement;
   /** What it may do to the session whenever it is bound: bits of Suspect. */
   readonly suspect: number;
+  /** For each Bind and Describe of it. */
+  readonly use: StatementOp;
 }
 
 /** CloseComplete without an effect: there is no statement of this name. */
@@ -37,6 +39,16 @@ export class ClientStatements {
 
   get size(): number {
     return this.#names.size;
+  }
+
+  /** The name stands for what an outdated statement is now. Null: there is no room for it. */
+  renew(name: string, { statement, suspect }: Named): Named | null {
+    const renewed = this.#shared.renew(statement, this.#limits().max_prepared_bytes);
+    if (renewed === null) return null;
+    this.#shared.give(statement);
+    const named: Named = { statement: renewed, suspect, use: new Use(renewed) };
+    this.#names.set(name, named);
+    return named;
   }
 
   find(name: string): Named | null {
@@ -81,10 +93,10 @@ export class ClientStatements {
     const statement = this.#shared.take(body, session, limits.max_prepared_bytes);
     if (statement === null) return false;
     const before = this.#names.get(name) ?? null;
-    this.#names.set(name, { statement, suspect });
+    this.#names.set(name, { statement, suspect, use: new Use(statement) });
     const naming = new Naming(this, name, before, statement);
-    // Parse fails in a failed transaction; Close would not.
-    if (server.statements.has(statement.id) && server.isTransactionSound) {
+    // Inside a transaction nothing can be repeated that a plan out of date fails; and Parse fails in a failed one, Close would not.
+    if (server.statements.has(statement.id) && server.txStatus === TxStatus.Idle) {
       server.statements.use(statement.id);
       server.trackParseAsClose(naming);
       server.stream.relay(CLOSE_NOTHING, 0, CLOSE_NOTHING.length);
@@ -209,6 +221,19 @@ class Naming implements StatementOp {
   undo(): void {
     this.#client.takeBack(this.#name, this.#before, this.#after);
   }
+}
+
+class Use implements StatementOp {
+  readonly rejection = NO_REJECTION;
+  readonly statement: PreparedStatement;
+
+  constructor(statement: PreparedStatement) {
+    this.statement = statement;
+  }
+
+  done(): void {}
+
+  undo(): void {}
 }
 
 class Parsing implements StatementOp {

@@ -71,6 +71,8 @@ export class ReplyQueue {
   /** Entries that are tracked and have ended, or were dropped, by what came last: for the server to take. */
   ended = 0;
   dropped = 0;
+  /** The first of those dropped is what failed. */
+  hasFailed = false;
   #isFailing = false;
   /** From here on nobody can tell what is owed: the server is its client's to the end, and never idle. */
   #untold = false;
@@ -297,6 +299,7 @@ export class ReplyQueue {
     this.#syncsDuringCopy = 0;
     // ReadyForQuery follows by itself.
     if (endsItself(kind)) return;
+    this.hasFailed = (this.#ring[this.#head]! & TRACKED) !== 0;
     this.#isFailing = true;
     this.#drop();
     this.#dropUpToSync();

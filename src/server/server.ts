@@ -13,7 +13,7 @@ import type { CustomNames } from '../session/custom-names.ts';
 import { BLIND_PINS, Inspection, inspectionQuery } from '../session/inspection.ts';
 import { type Lexing, lexingOf } from '../session/lexing.ts';
 import { isCarried, ParameterSet } from '../session/parameters.ts';
-import { SERVER_NAME_PREFIX } from '../session/prepared.ts';
+import { type PreparedStatement, SERVER_NAME_PREFIX } from '../session/prepared.ts';
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ListNode } from '../util/list.ts';
@@ -93,7 +93,10 @@ export type ServerCloseReason =
 /** Postgres: authentication and startup messages are small; PgBouncer takes at most 64 kB too. */
 const LOGIN_TABLE = holdEverything(65_536);
 /** What is read on the way: status, parameters, errors. A larger one is relayed unread. */
-const RELAY_TABLE = holdTable([Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse], 65_536);
+const RELAY_TABLE = holdTable(
+  [Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse, Backend.ParameterDescription],
+  65_536,
+);
 
 /** Rows of an answer to us are read whole. */
 const ANSWER_TABLE = holdTable(
@@ -209,6 +212,10 @@ export class Server implements StreamHandler, ListNode<Server> {
   #route: Route = Route.Violation;
   #rejection: Buffer | null = null;
   #isReadyWithheld = false;
+  /** ParameterDescription of a batch that may have to be sent again. */
+  #deferred: Buffer | null = null;
+  /** The shared statement whose use has failed. */
+  #failing: PreparedStatement | null = null;
   /** Postgres' last words: the connection ends with them. */
   #fatal: ErrorFields | null = null;
   /** And its holder's client has read them. */
@@ -369,6 +376,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (replies.dropped > 0) this.statements.dropped(replies.dropped);
     replies.ended = 0;
     replies.dropped = 0;
+    replies.hasFailed = false;
   }
 
   /** Sends a statement of ours whose failure is nobody's concern. */
@@ -551,9 +559,17 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (this.#isRetrying) {
       if (type === Backend.ReadyForQuery && this.#route === Route.Forward) this.#route = Route.Swallow;
     } else if (this.#route === Route.Forward && !isAsynchronous(type) && type !== Backend.ErrorResponse) {
+      if (this.isUntouched && type === Backend.ParameterDescription && reader.last) {
+        // What it returns comes next, and may fail.
+        this.#deferred = Buffer.from(reader.buffer.subarray(reader.start, reader.end));
+        this.#route = Route.Ignore;
+        return true;
+      }
       this.isUntouched = false;
     }
+    if (this.#deferred !== null && type !== Backend.ErrorResponse) this.#sayDeferred();
     if (this.#route === Route.Reject) this.#rejection = this.statements.first?.rejection ?? null;
+    this.#failing = this.replies.hasFailed ? (this.statements.first?.statement ?? null) : null;
     if (this.replies.ended > 0 || this.replies.dropped > 0) this.#settleOps();
     switch (type) {
       case Backend.ReadyForQuery:
@@ -616,16 +632,27 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (rejection !== null) this.holder?.stream.relay(rejection, 0, rejection.length);
     } else {
       if (error.sqlstate === FEATURE_NOT_SUPPORTED && error.routine === 'RevalidateCachedQuery') {
-        this.statements.abandonAll();
-        this.#isRetrying = this.isUntouched && this.holder?.mayRetry === true;
+        if (this.#failing !== null) {
+          this.#failing.outdate();
+          this.statements.abandon(this.#failing.id);
+        }
+        this.#isRetrying = this.#failing !== null && this.isUntouched && this.holder?.mayRetry === true;
       }
       if (this.#isRetrying) {
+        this.#deferred = null;
         this.#route = Route.Swallow;
         return;
       }
+      if (this.#deferred !== null) this.#sayDeferred();
       this.owner.onServerError(this, error.sqlstate);
       if (error.message.includes(SERVER_NAME_PREFIX)) this.#translate(reader);
     }
+  }
+
+  #sayDeferred(): void {
+    const bytes = this.#deferred!;
+    this.#deferred = null;
+    this.holder?.stream.relay(bytes, 0, bytes.length);
   }
 
   /** The error names a statement as the server does: the holder has another name for it. */

@@ -1,7 +1,7 @@
 // The prepared statements that a server has, and what of them is under way. A statement that is parsed counts as there
 // from the moment it is sent, because what follows in the pipeline may use it; if its Parse fails, that is taken back.
 
-import { SERVER_NAME_PREFIX } from '../session/prepared.ts';
+import { type PreparedStatement, SERVER_NAME_PREFIX } from '../session/prepared.ts';
 
 /** Something sent that has to be taken back if the server does not do it. */
 export interface StatementOp {
@@ -11,6 +11,8 @@ export interface StatementOp {
   done(): void;
   /** What its holder is told when it fails, in the place of Postgres' own error. */
   readonly rejection: Buffer | null;
+  /** The statement that it uses. */
+  readonly statement?: PreparedStatement;
 }
 
 const NOTHING: readonly Buffer[] = [];
@@ -76,6 +78,14 @@ export class ServerStatements {
 
   /** It was not closed after all: later. */
   orphaned(name: Buffer): void {
+    this.#orphans.push(name);
+  }
+
+  /** It is of no use any more, and is closed by and by. */
+  abandon(id: number): void {
+    const name = this.#names.get(id);
+    if (name === undefined) return;
+    this.#names.delete(id);
     this.#orphans.push(name);
   }
 

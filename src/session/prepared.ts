@@ -13,11 +13,21 @@ export class PreparedStatement {
   readonly body: Buffer;
   /** Names of clients that stand for it. */
   users = 0;
+  /** Postgres has refused its plan: what it returns is no longer what clients were told. Who parses it anew gets another one. */
+  isOutdated = false;
+  readonly #owner: PreparedStatements;
 
-  constructor(id: number, key: string, body: Buffer) {
+  constructor(owner: PreparedStatements, id: number, key: string, body: Buffer) {
+    this.#owner = owner;
     this.id = id;
     this.key = key;
     this.body = body;
+  }
+
+  outdate(): void {
+    if (this.isOutdated) return;
+    this.isOutdated = true;
+    this.#owner.forget(this);
   }
 }
 
@@ -43,12 +53,20 @@ export class PreparedStatements {
    * looked up when it is parsed). Null: there is no room for it within maxBytes.
    */
   take(body: Buffer, session: string, maxBytes: number): PreparedStatement | null {
-    const key = hash('sha256', body, 'base64') + session;
+    return this.#take(hash('sha256', body, 'base64') + session, body, maxBytes);
+  }
+
+  /** The one that an outdated one is now. */
+  renew(outdated: PreparedStatement, maxBytes: number): PreparedStatement | null {
+    return this.#take(outdated.key, outdated.body, maxBytes);
+  }
+
+  #take(key: string, body: Buffer, maxBytes: number): PreparedStatement | null {
     let statement = this.#byKey.get(key);
     if (statement === undefined) {
       if (!this.#makeRoom(sizeOf(key, body), maxBytes)) return null;
       lastId += 1;
-      statement = new PreparedStatement(lastId, key, Buffer.from(body));
+      statement = new PreparedStatement(this, lastId, key, Buffer.from(body));
       this.#byKey.set(key, statement);
       this.#bytes += sizeOf(key, body);
     }
@@ -60,15 +78,21 @@ export class PreparedStatements {
   /** A name less stands for it. */
   give(statement: PreparedStatement): void {
     statement.users -= 1;
-    if (statement.users === 0) this.#unused.add(statement);
+    if (statement.users === 0 && !statement.isOutdated) this.#unused.add(statement);
+  }
+
+  /** Nobody else gets this one. */
+  forget(statement: PreparedStatement): void {
+    this.#unused.delete(statement);
+    if (this.#byKey.get(statement.key) !== statement) return;
+    this.#byKey.delete(statement.key);
+    this.#bytes -= sizeOf(statement.key, statement.body);
   }
 
   #makeRoom(wanted: number, maxBytes: number): boolean {
     for (const statement of this.#unused) {
       if (this.#bytes + wanted <= maxBytes) return true;
-      this.#unused.delete(statement);
-      this.#byKey.delete(statement.key);
-      this.#bytes -= sizeOf(statement.key, statement.body);
+      this.forget(statement);
     }
     return this.#bytes + wanted <= maxBytes;
   }

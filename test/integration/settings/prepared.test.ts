@@ -76,10 +76,46 @@ describe('retry_buffer', () => {
     expect((await ask(client, run('star'))).rows).toEqual([['1', '2', '3']]);
   });
 
+  test('retry_buffer: a driver that describes first and waits for that, as postgres.js does, gets no error either', async () => {
+    const { other } = await outdated();
+    other.send(
+      Buffer.concat([build.parse({ name: 'd', sql: 'SELECT * FROM t' }), build.describe('S', 'd'), build.flush()]),
+    );
+    expect((await other.readUntil('T')).map(({ type }) => type).join('')).toBe('1tT'); // once each
+    expect(
+      await ask(other, Buffer.concat([build.bind({ statement: 'd' }), build.execute(), build.sync()])),
+    ).toMatchObject({
+      types: '2DCZ',
+      rows: [['1', '2']],
+    });
+  });
+
+  test('retry_buffer: a new statement is never out of date inside a transaction', async () => {
+    const { other } = await outdated();
+    await other.rows('BEGIN');
+    const whole = Buffer.concat([build.parse({ name: 'mine', sql: 'SELECT * FROM t' }), bind('mine'), build.sync()]);
+    expect((await ask(other, whole)).rows).toEqual([['1', '2']]);
+    await other.rows('COMMIT');
+  });
+
   test('retry_buffer: 0 passes the error on, and the next use works', async () => {
     const { client } = await outdated({ retry_buffer: 0 });
     expect(await ask(client, run('star'))).toMatchObject({ types: 'EZ', code: '0A000' });
     expect((await ask(client, run('star'))).rows).toEqual([['1', '2']]);
+  });
+
+  test('retry_buffer: who does not ask what a statement returns is told that it is out of date, on any server', async () => {
+    const { client, other } = await outdated();
+    const blind = Buffer.concat([build.bind({ statement: 'star' }), build.execute(), build.sync()]);
+    expect(await ask(client, blind)).toMatchObject({ types: 'EZ', code: '0A000' });
+    const whole = Buffer.concat([build.parse({ name: 'mine', sql: 'SELECT * FROM t' }), bind('mine'), build.sync()]);
+    expect((await ask(other, whole)).rows).toEqual([['1', '2']]);
+    client.send(blind);
+    const error = (await client.readUntil('Z')).find(({ type }) => type === 'E');
+    expect(error?.fields).toMatchObject({ C: '0A000', R: 'RevalidateCachedQuery' });
+    const anew = Buffer.concat([build.close('S', 'star'), parse('star', 'SELECT * FROM t')]);
+    expect((await ask(client, anew)).types).toBe('31Z');
+    expect((await ask(client, blind)).rows).toEqual([['1', '2']]);
   });
 
   test('retry_buffer: what is not safe to send again is not', async () => {
