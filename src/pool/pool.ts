@@ -389,7 +389,9 @@ export class Pool implements ServerOwner {
       moveServer(server, this.servers, 'being_canceled');
       server.isLeftToFinish = letFinish;
     }
-    if (!server.replies.isIdle && !letFinish && server.cancelsInFlight === 0) this.#context.cancel(server, this);
+    // A question of ours is soon answered.
+    if (!server.replies.isIdle && !letFinish && !server.isAsked && server.cancelsInFlight === 0)
+      this.#context.cancel(server, this);
   }
 
   onServerFree(server: Server): void {

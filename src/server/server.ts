@@ -311,7 +311,8 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.isTainted = true;
       this.#taintedBy = this.holder;
     }
-    const inspection = new Inspection(this.suspect, this.pins, this.loginRole);
+    const suspected = this.suspect;
+    const inspection = new Inspection(suspected, this.pins, this.loginRole);
     this.pins |= this.suspect & BLIND_PINS;
     this.suspect = Suspect.None;
     if (inspection.parts === 0) {
@@ -322,7 +323,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (error === null) {
         this.parameters = inspection.parameters(this.parameters);
         this.pins = inspection.pins(this.pins);
-      }
+      } else this.suspect |= suspected; // still nobody knows
       done(error);
     };
     this.ask(inspectionQuery(inspection.parts, names), read, inspection);
@@ -671,9 +672,11 @@ export class Server implements StreamHandler, ListNode<Server> {
    */
   #lastWords(fatal: ErrorFields): void {
     this.closeReason = 'eof';
-    if (this.#isDone) this.holder?.onServerReady();
+    // With a question of ours, nothing of the holder's is on it: that is for the holder to decide.
+    const isHolders = this.#isDone && this.#question === null;
+    if (isHolders) this.holder?.onServerReady();
     if (this.state === ServerState.Closed) return;
-    if (this.#isDone && this.holder !== null) {
+    if (isHolders && this.#isDone && this.holder !== null) {
       this.holder.stream.write(errorResponse(fatal)); // its session was on this server
       this.#isFatalTold = true;
     }

@@ -11,10 +11,15 @@ export interface Ledger {
   readonly refused: Set<string>;
 }
 
-const simple = (token: string): [Buffer, Expectation] => [
-  build.query(`SELECT '${token}', now() = statement_timestamp()`),
-  { token, tellsCleanness: true },
+const simple = (token: string, owner: string): [Buffer, Expectation] => [
+  build.query(
+    `SELECT '${token}', CASE WHEN now() = statement_timestamp() THEN current_setting('app.owner') ELSE 'a transaction' END`,
+  ),
+  { token, state: owner },
 ];
+
+/** Texts that clients share as named statements. */
+const SHARED = Array.from({ length: 20 }, (_, i) => `SELECT $1::text, true /* ${i} */`);
 
 const extended = (token: string): [Buffer, Expectation] => [build.extendedQuery('SELECT $1::text', [token]), { token }];
 
@@ -60,6 +65,7 @@ export class ChaosClient {
     const act = this.#random.weighted<(connection: ChaosConnection) => Promise<void>>([
       [30, this.#one],
       [30, this.#pipeline],
+      [3, this.#set],
       [10, this.#transaction],
       [3, this.#failingPipeline],
       [2, this.#bigReply],
@@ -74,17 +80,39 @@ export class ChaosClient {
   }
 
   async #one(connection: ChaosConnection): Promise<void> {
-    const [bytes, expected] = this.#statement();
+    const [bytes, expected] = this.#statement(connection);
     await connection.exchange(bytes, [expected]);
   }
 
-  #statement(): [Buffer, Expectation] {
-    return this.#random.next() < 0.5 ? simple(this.#token()) : extended(this.#token());
+  #statement(connection: ChaosConnection): [Buffer, Expectation] {
+    const choice = this.#random.next();
+    if (choice < 0.4) return simple(this.#token(), connection.owner);
+    return choice < 0.7 ? extended(this.#token()) : this.#named(connection);
+  }
+
+  /** A named statement that others have too, parsed when the connection uses it for the first time. */
+  #named({ prepared }: ChaosConnection): [Buffer, Expectation] {
+    const token = this.#token();
+    const index = this.#random.below(SHARED.length);
+    const name = `s${index}`;
+    // A batch of its own, so that an error before it does not take the Parse along.
+    const parse = prepared.has(name) ? [] : [build.parse({ name, sql: SHARED[index]! })];
+    prepared.add(name);
+    const use = [build.bind({ statement: name, values: [token] }), build.describe('P'), build.execute(), build.sync()];
+    return [Buffer.concat([...parse, ...use]), { token, state: 't' }];
+  }
+
+  /** A session of its own: from now on each simple statement looks whether it runs in it. */
+  async #set(connection: ChaosConnection): Promise<void> {
+    const owner = this.#token();
+    const expected: Expectation = { token: null };
+    await connection.exchange(build.query(`SET app.owner = '${owner}'`), [expected]);
+    if (expected.outcome === 'SET') connection.owner = owner;
   }
 
   async #pipeline(connection: ChaosConnection): Promise<void> {
     const depth = 2 + this.#random.below(this.#random.next() < 0.1 ? 60 : 12);
-    const all = Array.from({ length: depth }, () => this.#statement());
+    const all = Array.from({ length: depth }, () => this.#statement(connection));
     await connection.exchange(
       Buffer.concat(all.map(([bytes]) => bytes)),
       all.map(([, expected]) => expected),
@@ -92,8 +120,8 @@ export class ChaosClient {
   }
 
   async #failingPipeline(connection: ChaosConnection): Promise<void> {
-    const [before, expectedBefore] = this.#statement();
-    const [after, expectedAfter] = this.#statement();
+    const [before, expectedBefore] = this.#statement(connection);
+    const [after, expectedAfter] = this.#statement(connection);
     const failing = build.extendedQuery('SELECT 1/$1::int', ['0']);
     await connection.exchange(Buffer.concat([before, failing, after]), [
       expectedBefore,
@@ -146,7 +174,7 @@ export class ChaosClient {
   }
 
   async #halfMessage(connection: ChaosConnection): Promise<void> {
-    const [bytes, expected] = this.#statement();
+    const [bytes, expected] = this.#statement(connection);
     const at = 1 + this.#random.below(bytes.length - 1);
     await connection.exchange(bytes, [expected], { at, ms: this.#random.below(30) });
   }

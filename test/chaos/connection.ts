@@ -17,8 +17,8 @@ export interface Address {
 export interface Expectation {
   /** What the first column of every row must begin with; null: no row may come. */
   readonly token: string | null;
-  /** The second column tells whether the statement began its transaction: false means a dirty server. */
-  readonly tellsCleanness?: boolean;
+  /** What the second column says if the statement began its transaction, in its own session. Else the server was dirty. */
+  readonly state?: string;
   /** It was canceled, or will be: 57014 is no surprise. */
   isCanceled?: boolean;
   /** CommandComplete's tag, or the SQLSTATE of the error. */
@@ -32,6 +32,10 @@ const ANSWER_MS = 15_000;
 
 export class ChaosConnection {
   readonly socket: Socket;
+  /** What its session has for application_name. */
+  owner = '';
+  /** Names of its prepared statements. */
+  readonly prepared = new Set<string>();
   pid = 0;
   key: Buffer = Buffer.alloc(0);
   readonly #tally: Tally;
@@ -189,9 +193,10 @@ export class ChaosConnection {
     if (token === undefined || token === null || !value.startsWith(token)) {
       report(this.#tally, 'foreignReplies', `asked for ${token}, got ${value}`);
     }
-    if (expected?.tellsCleanness && body.toString('latin1', body.length - 1) !== 't') {
-      report(this.#tally, 'dirtyServers', `statement ${token} began inside a transaction`);
-    }
+    if (expected?.state === undefined) return;
+    const state = body.toString('latin1', 6 + length + 4);
+    if (state !== expected.state)
+      report(this.#tally, 'dirtyServers', `statement ${token} found ${state} instead of ${expected.state}`);
   }
 
   #onError(body: Buffer, expected: Expectation | undefined): void {
