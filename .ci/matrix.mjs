@@ -16,6 +16,7 @@ const LONG = [
   'test/integration/{embedded-postgres,wire-large}.test.ts',
   'test/integration/settings/**',
   'test/regress/backpressure.test.ts',
+  'test/session/**',
   'test/transparency/faults.test.ts',
 ];
 const isAll = process.argv.includes('--all');

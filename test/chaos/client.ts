@@ -13,7 +13,7 @@ export interface Ledger {
 
 const simple = (token: string, owner: string): [Buffer, Expectation] => [
   build.query(
-    `SELECT '${token}', CASE WHEN now() = statement_timestamp() THEN current_setting('app.owner') ELSE 'a transaction' END`,
+    `SELECT '${token}', CASE WHEN now() = statement_timestamp() THEN coalesce(current_setting('app.owner', true), '') ELSE 'a transaction' END`,
   ),
   { token, state: owner },
 ];
