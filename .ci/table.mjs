@@ -39,7 +39,9 @@ function row(name, values) {
 }
 
 function hasTests(dir) {
-  return existsSync(dir) && readdirSync(dir, { recursive: true }).some((file) => String(file).endsWith('.test.ts'));
+  // What has packages of its own (test/orm) is no suite of this run.
+  if (!existsSync(dir) || existsSync(join(dir, 'package.json'))) return false;
+  return readdirSync(dir, { recursive: true }).some((file) => String(file).endsWith('.test.ts'));
 }
 
 function readReport(report, suites) {
