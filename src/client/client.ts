@@ -12,8 +12,8 @@ import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts
 import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/error-fields.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
-import { backendKeyData, parameterStatus, query, readyForQuery, terminate } from '../protocol/writer.ts';
-import type { HeldServerReason, Server, ServerCloseReason, ServerHolder } from '../server/server.ts';
+import { backendKeyData, parameterStatus, readyForQuery, terminate } from '../protocol/writer.ts';
+import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';
 import { difference, ParameterSet, statementsToPrepare } from '../session/parameters.ts';
@@ -21,14 +21,14 @@ import { kindNames } from '../session/policy.ts';
 import { SessionKeeper } from '../session/session-keeper.ts';
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
+import { Batch } from './batch.ts';
 import { ConsoleLink, type ConsoleSession } from './console-link.ts';
 import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
 import { refuseAll } from './refusal.ts';
 import type { RelayTables } from './relay-tables.ts';
-import { ClientStatements, NO_OP } from './statements.ts';
+import { AS_IS, SENT, type StatementClient, StatementMessages } from './statement-messages.ts';
 import { ClientState, type ClientStateful, moveClient, type PoollessLists } from './states.ts';
-import { UnnamedStatement } from './unnamed-statement.ts';
 
 /** A client that waits may send this much ahead; then it is read no further until it has a server. */
 const MAX_UNREAD_BYTES = 65_536;
@@ -41,31 +41,6 @@ const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
 
 /** What was written together with a batch, in one go or several, has arrived when it has been quiet for so long. */
 const IN_FLIGHT_MS = 100;
-
-/** Postgres' own words. Drivers look for the routine: RevalidateCachedQuery. */
-const OUTDATED_PLAN = errorResponse({
-  severity: 'ERROR',
-  sqlstate: '0A000',
-  message: 'cached plan must not change result type',
-  routine: 'RevalidateCachedQuery',
-});
-
-/** Whether the batch whose messages lie at buffer[start, end) asks for a description before its Sync. */
-function describes(buffer: Buffer, start: number, end: number): boolean {
-  for (let at = start; at + 5 <= end; at += 1 + Math.max(buffer.readInt32BE(at + 1), 4)) {
-    const type = buffer[at];
-    if (type === Frontend.Describe) return true;
-    if (type === Frontend.Sync || type === Frontend.Query) return false;
-  }
-  return false;
-}
-
-const ABOUT_STATEMENTS = Suspect.Prepare | Suspect.Execute;
-const DEALLOCATED = 'PREPARE "pgsluice_gone" AS SELECT 1';
-const DEALLOCATE = query('DEALLOCATE "pgsluice_gone"');
-
-/** Describe and Close: a statement, and no portal. */
-const STATEMENT = 0x53;
 
 const NO_SESSION = new SessionKeeper(ParameterSet.EMPTY);
 
@@ -120,7 +95,7 @@ type Stage =
   /** A batch of its was refused: everything up to Sync is ignored. */
   | 'skipping';
 
-export class Client implements StreamHandler, ServerHolder, ClientStateful {
+export class Client implements StreamHandler, StatementClient, ClientStateful {
   // It is in one list at a time: of those who log in, of the console's, or of its pool.
   prev: PoolClient | null = null;
   next: PoolClient | null = null;
@@ -151,7 +126,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   readonly #host: ClientHost;
   readonly #reader: FrameReader;
   #stage: Stage = 'login';
-  #session = NO_SESSION;
+  session = NO_SESSION;
   #startup: ClientStartup | null = null;
   /** Until it is let in. */
   #login: LoginDriver | null;
@@ -165,15 +140,8 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #isHeldForReset = false;
   /** From here on in the fragment under the cursor: what stands before was sent in other words. */
   #relayFrom = 0;
-  /** The batch under way: bytes [start, end), when it came in one chunk; null when it did not. */
-  #batch: Buffer | null = null;
-  #batchStart = 0;
-  #batchEnd = 0;
-  /** Its Sync was sent. */
-  #isBatchWhole = false;
-  readonly #unnamed = new UnnamedStatement();
-  /** Its named prepared statements; null until it has one. */
-  #statements: ClientStatements | null = null;
+  readonly #batch = new Batch();
+  readonly #statements = new StatementMessages(this);
   /** Set when it must go as soon as its transaction is over. */
   #leaving: { readonly reason: ClientCloseReason; readonly error: ErrorFields } | null = null;
 
@@ -289,7 +257,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const known = this.dedicated === null ? pool.reports.get(this.parameters.key) : undefined;
     if (known !== undefined) {
       this.parameters = known.parameters;
-      this.#session = new SessionKeeper(known.parameters);
+      this.session = new SessionKeeper(known.parameters);
       this.#welcome(known.reported);
       return;
     }
@@ -328,7 +296,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       if (!this.#toServer) continue;
       const from = reader.first ? this.#relayFrom : reader.start;
       if (from < reader.end) this.server?.stream.relay(reader.buffer, from, reader.end);
-      if (reader.last && this.#session.mayReset(reader.type)) this.#isHeldForReset = true;
+      if (reader.last && this.session.mayReset(reader.type)) this.#isHeldForReset = true;
     }
     if (reader.error !== null) {
       this.violation(reader.error);
@@ -405,52 +373,39 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       if (server.xactStartedAt === 0) server.xactStartedAt = server.queryStartedAt;
     }
     this.#relayFrom = reader.start;
-    if (type === Frontend.Query) this.#batch = null;
-    else this.#noteBatch(server, type, reader);
+    if (type === Frontend.Query) this.#batch.drop();
+    else this.#batch.note(server, type, reader);
     switch (type) {
       case Frontend.Sync:
-        if (this.#unnamed.isOpen) this.#unnamed.synced();
+        this.#statements.sync();
         break;
       case Frontend.Query:
-        server.unnamedOwner = null;
-        this.#unnamed.drop();
+        this.#statements.query(server);
         if (!this.#look(server, reader)) return true;
         break;
       case Frontend.Parse:
-        if (!this.#look(server, reader) || this.#parse(server, reader)) return true;
+        if (!this.#look(server, reader) || this.#statements.parse(server, reader) === SENT) return true;
         break;
       case Frontend.Bind:
       case Frontend.Describe:
-      case Frontend.Close:
-        if (this.#name(server, type, reader)) return true;
-        break;
+      case Frontend.Close: {
+        const from = this.#statements.use(server, type, reader);
+        if (from === SENT) return true;
+        if (from === AS_IS) break;
+        this.#relayFrom = from;
+        this.#toServer = true;
+        return true;
+      }
       case Frontend.FunctionCall:
-        if (this.#sharesSession) server.suspect |= this.#session.lookAtFunctionCall(reader);
+        if (this.sharesSession) server.suspect |= this.session.lookAtFunctionCall(reader);
     }
     server.replies.sent(type);
     this.#toServer = true;
     return true;
   }
 
-  /** Where the batch under way lies, if it came in one piece: Postgres may want it again. */
-  #noteBatch(server: Server, type: number, reader: FrameReader): void {
-    const { buffer, start, end } = reader;
-    if (server.replies.isIdle && server.txStatus === TxStatus.Idle) {
-      this.#batch = buffer;
-      this.#batchStart = start;
-      this.#batchEnd = end;
-      this.#isBatchWhole = false;
-      server.isUntouched = true;
-    } else if (this.#batch === buffer && this.#batchEnd === start && !this.#isBatchWhole) {
-      this.#batchEnd = end;
-    } else this.#batch = null;
-    if (type === Frontend.Sync) this.#isBatchWhole = true;
-  }
-
   get mayRetry(): boolean {
-    if (this.#batch === null || !this.#reader.atBoundary) return false;
-    if (this.#batchEnd - this.#batchStart > this.pool!.settings.retry_buffer) return false;
-    return describes(this.#batch, this.#batchStart, this.#batchEnd);
+    return this.#reader.atBoundary && this.#batch.mayRepeat(this.pool!.settings.retry_buffer);
   }
 
   onServerRetry(): void {
@@ -458,10 +413,9 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     const { hold, heads } = this.#host.relayTables;
     const reader = new FrameReader(hold, this.#host.settings.max_packet_size);
     reader.setHold(hold, heads);
-    reader.push(this.#batch!.subarray(this.#batchStart, this.#batchEnd));
+    reader.push(this.#batch.take());
     // After Flush: the failure has to be ended first.
-    if (!this.#isBatchWhole) server.syncOurs();
-    this.#batch = null;
+    if (!this.#batch.isWhole) server.syncOurs();
     this.pool!.stats.retryCount += 1;
     while (reader.next()) {
       // What was answered already: its statement was there.
@@ -472,103 +426,9 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     server.stream.flush();
   }
 
-  /** A Parse whose statement is shared was sent in other words. False: it goes as it is. */
-  #parse(server: Server, reader: FrameReader): boolean {
-    const { buffer, start, end } = reader;
-    const nameEnd = buffer.indexOf(0, start + 5);
-    if (nameEnd === start + 5) {
-      server.unnamedOwner = this;
-      this.#unnamed.parsed(reader);
-    }
-    if (nameEnd <= start + 5 || nameEnd >= end || !this.#sharesStatements) return false;
-    if (!reader.last) {
-      server.pins |= Suspect.Held; // too long to be kept
-      return false;
-    }
-    const pool = this.pool!;
-    this.#statements ??= new ClientStatements(pool.prepared, () => pool.settings);
-    const name = buffer.toString('latin1', start + 5, nameEnd);
-    if (this.#statements.isTaken(name)) {
-      const shown = buffer.toString('utf8', start + 5, nameEnd);
-      server.reject(Frontend.Parse, errorResponse(poolerError('prepared_statement_exists', shown)));
-      return true;
-    }
-    // What its own transaction may have changed, or only its server has, is nothing for others.
-    const isPrivate = server.suspect !== Suspect.None || server.pins !== Suspect.None;
-    const session = isPrivate ? `client ${this.id}` : this.parameters.key;
-    const body = buffer.subarray(nameEnd + 1, end);
-    if (this.#statements.parse(server, name, body, session, this.#session.found)) return true;
-    const limit = String(pool.settings.max_prepared_bytes);
-    server.reject(Frontend.Parse, errorResponse(poolerError('too_many_prepared', limit)));
-    return true;
-  }
-
-  /** A Bind, Describe or Close was dealt with. False: it goes as it is, or from #relayFrom on. */
-  #name(server: Server, type: number, reader: FrameReader): boolean {
-    const { buffer, start, end } = reader;
-    let nameStart = start + 6;
-    if (type === Frontend.Bind) {
-      nameStart = buffer.indexOf(0, start + 5) + 1;
-      if (nameStart === 0 || nameStart >= end) return false;
-    } else if (buffer[start + 5] !== STATEMENT) return false;
-    const nameEnd = buffer.indexOf(0, nameStart);
-    if (nameEnd < 0 || nameEnd >= end) return false;
-    if (nameEnd === nameStart) return this.#nameless(server, type, reader);
-    const name = buffer.toString('latin1', nameStart, nameEnd);
-    if (type === Frontend.Close) {
-      if (this.#statements?.closeName(server, name)) return true;
-      if (this.#sharesStatements) server.suspect |= Suspect.Prepare; // one of SQL's PREPARE
-      return false;
-    }
-    let named = this.#statements?.find(name) ?? null;
-    if (named === null || !this.#sharesStatements) return false;
-    if (named.statement.isOutdated) {
-      // Who does not ask what it returns would take it for what it was.
-      const renewed = describes(buffer, start, buffer.length) ? this.#statements!.renew(name, named) : null;
-      if (renewed === null) {
-        server.reject(type, OUTDATED_PLAN);
-        return true;
-      }
-      named = renewed;
-    }
-    if (type === Frontend.Bind && named.suspect !== Suspect.None)
-      server.suspect |= this.#session.lookAtBind(reader, named.suspect, this.pool!.customNames);
-    this.#statements!.use(server, reader, named.statement, nameStart, nameEnd);
-    server.track(type, false, named.use);
-    this.#relayFrom = nameEnd + 1;
-    this.#toServer = true;
-    return true;
-  }
-
-  /** The unnamed statement is the last client's that parsed one on this server. */
-  #nameless(server: Server, type: number, reader: FrameReader): boolean {
-    if (type === Frontend.Close) return false;
-    const text = this.#unnamed.text;
-    if (server.unnamedOwner !== this && text !== null && this.#sharesStatements) {
-      server.track(Frontend.Parse, true, NO_OP);
-      server.stream.relay(text, 0, text.length);
-      server.unnamedOwner = this;
-    }
-    if (server.unnamedOwner === this || !this.#sharesStatements) {
-      if (type === Frontend.Bind) this.#unnamed.bound();
-      if (type === Frontend.Bind && this.#session.unnamed !== Suspect.None)
-        server.suspect |= this.#session.lookAtBind(reader, this.#session.unnamed, this.pool!.customNames);
-      return false;
-    }
-    server.reject(type, errorResponse(poolerError('prepared_statement_missing')));
-    return true;
-  }
-
   /** Its session follows it from server to server. */
-  get #sharesSession(): boolean {
+  get sharesSession(): boolean {
     return this.dedicated === null && this.pool!.settings.pool_mode !== 'session';
-  }
-
-  /** False: names go to the server as they are. */
-  get #sharesStatements(): boolean {
-    const { pool_mode, max_prepared_statements } = this.pool!.settings;
-    if (max_prepared_statements === 0 || pool_mode === 'session') return false;
-    return this.dedicated === null && this.server?.isOwn !== true;
   }
 
   /** What may this statement do to the session? Found out when its transaction is over. False: it is not let through. */
@@ -577,58 +437,28 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     if (this.dedicated !== null) return true;
     if (pool.settings.pool_mode === 'session') {
       // Its session stays where it is: only a RESET goes to the wrong place, and some things no reset undoes.
-      const found = this.#session.look(reader, pool.settings, POSTGRES_LEXICON, pool.customNames, UNSURE_LEXING);
-      if (this.#session.startup !== ParameterSet.EMPTY) server.suspect |= found & Suspect.Resets;
+      const found = this.session.look(reader, pool.settings, POSTGRES_LEXICON, pool.customNames, server.lexing);
+      if (this.session.startup !== ParameterSet.EMPTY) server.suspect |= found & Suspect.Resets;
       server.pins |= found & (Suspect.Load | Suspect.Seed);
       return true;
     }
     const lexing = (server.suspect & Suspect.Parameter) === 0 ? server.lexing : UNSURE_LEXING;
-    const found = this.#session.look(reader, pool.settings, pool.lexicon, pool.customNames, lexing);
-    if (this.#session.warned !== Suspect.None)
-      for (const kind of kindNames(this.#session.warned)) pool.stats.sessionWarnings.add(kind);
+    const found = this.session.look(reader, pool.settings, pool.lexicon, pool.customNames, lexing);
+    if (this.session.warned !== Suspect.None)
+      for (const kind of kindNames(this.session.warned)) pool.stats.sessionWarnings.add(kind);
     if (found === Suspect.None) return true;
-    const rejected = found & this.#session.policy(pool.settings).reject;
+    const rejected = found & this.session.policy(pool.settings).reject;
     if (rejected !== Suspect.None) {
       server.reject(reader.type, errorResponse(poolerError('session_policy', kindNames(rejected).join(', '))));
       return false;
     }
-    if (this.#statements !== null && (found & ABOUT_STATEMENTS) !== 0 && !this.#lookAtStatements(server, reader, found))
-      return false;
+    if (!this.#statements.look(server, reader, found)) return false;
     server.suspect |= found;
-    if ((found & Suspect.DeallocateAll) !== 0) {
-      server.statements.abandonAll();
-      this.#statements?.deallocateAll();
-    }
-    return true;
-  }
-
-  /** SQL that is about prepared statements may mean those of the protocol. False: it was sent in other words. */
-  #lookAtStatements(server: Server, reader: FrameReader, found: number): boolean {
-    const statements = this.#statements!;
-    if (!this.#sharesStatements || !server.isTransactionSound) return true;
-    const isQuery = reader.type === Frontend.Query;
-    const from = isQuery ? reader.start + 5 : reader.buffer.indexOf(0, reader.start + 5) + 1;
-    const text = reader.buffer.toString('utf8', from, reader.buffer.indexOf(0, from));
-    const name = isQuery ? statements.deallocated(text) : null;
-    if (name !== null) {
-      // One that we make goes in its place, so that the answer is Postgres' own.
-      server.restore(DEALLOCATED);
-      statements.drop(name);
-      server.replies.sent(Frontend.Query);
-      server.stream.relay(DEALLOCATE, 0, DEALLOCATE.length);
-      return false;
-    }
-    if ((found & Suspect.DeallocateAll) !== 0 || !statements.isMentionedIn(text)) return true;
-    const isAlone = isQuery && !server.replies.isBatchOpen;
-    statements.bringTo(server);
-    if (isAlone) server.syncOurs();
-    server.isOwn = true;
-    server.pins |= Suspect.Held;
     return true;
   }
 
   nameOf(id: number): string | null {
-    return this.#statements?.nameOf(id) ?? null;
+    return this.#statements.nameOf(id);
   }
 
   get withholdsReady(): boolean {
@@ -642,7 +472,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   #afterReset(server: Server): boolean {
     if (!server.isReadyWithheld) return false;
     this.#isHeldForReset = false;
-    const sql = this.#session.takeRestore();
+    const sql = this.session.takeRestore();
     if (sql !== null && server.txStatus === TxStatus.Transaction) {
       this.#stage = 'inspecting';
       const restored = () => {
@@ -757,7 +587,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
       if (this.dedicated === null) {
         reports.set(this.parameters.key, { reported, parameters: server.parameters });
         this.parameters = server.parameters;
-        this.#session = new SessionKeeper(server.parameters);
+        this.session = new SessionKeeper(server.parameters);
       }
       this.#welcome(reported);
     } else this.#stage = 'relay';
@@ -774,7 +604,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
         this.close('session_not_prepared', asFatal(error), error.message);
         return;
       }
-      this.parameters = this.#session.expected(server.parameters);
+      this.parameters = this.session.expected(server.parameters);
       if (!this.parameters.equals(server.parameters)) {
         this.#restore(server);
         return;
@@ -810,7 +640,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
 
   onServerReady(): void {
     const server = this.server;
-    this.#batch = null;
+    this.#batch.drop();
     if (this.#isHeldForReset && server !== null && this.#afterReset(server)) return;
     if (server?.isSettled) this.#maybeRelease(server);
     this.onServerProgress();
@@ -856,7 +686,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
   /** What it made is on this server alone, so it keeps it beyond the transaction. */
   #isPinned(server: Server): boolean {
     const { settings } = this.pool!;
-    if ((server.pins & ~this.#session.policy(settings).reset) === Suspect.None) return false;
+    if ((server.pins & ~this.session.policy(settings).reset) === Suspect.None) return false;
     const { max_pinned_servers: limit } = settings;
     if (limit === 0 || this.pool!.pinnedServers <= limit) {
       this.pool!.stats.pinnedXactCount += 1;
@@ -955,7 +785,7 @@ export class Client implements StreamHandler, ServerHolder, ClientStateful {
     else this.stream.end(isTold ? errorResponse(error) : null);
     this.#host.events.clientClosed(this, reason, error, detail);
     this.#host.gone(this);
-    this.#statements?.close();
+    this.#statements.close();
     if (server === null) return;
     this.server = null;
     server.holder = null;
