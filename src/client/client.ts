@@ -126,6 +126,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   readonly #host: ClientHost;
   readonly #reader: FrameReader;
   #stage: Stage = 'login';
+  /** What it asked for at its login, and what its statements may have done. */
   session = NO_SESSION;
   #startup: ClientStartup | null = null;
   /** Until it is let in. */

@@ -4,7 +4,7 @@ import { type HeadTable, type HoldTable, headTable, holdTable } from '../protoco
 import { Frontend } from '../protocol/message-types.ts';
 
 /** A statement that is prepared by name is kept, so it has to be whole; a longer one keeps its server to the client. */
-const MAX_PARSE = 262_144;
+const MAX_PARSE = 65_536;
 /** Describe and Close are a name. */
 const MAX_NAME = 4_096;
 /** Where the names of a Bind have to end. Postgres looks at 63 bytes of each (NAMEDATALEN). */

@@ -3,6 +3,9 @@
 
 import type { FrameReader } from '../protocol/frame-reader.ts';
 
+/** Each client can have one; a longer one is not kept. */
+const MAX_KEPT = 16_384;
+
 export class UnnamedStatement {
   /** The Parse, to be sent again; null: there is none, or it was bound in its own batch. */
   text: Buffer | null = null;
@@ -16,10 +19,10 @@ export class UnnamedStatement {
     return this.#buffer !== null;
   }
 
-  /** The Parse under the cursor. A long one that comes in parts is not kept. */
+  /** The Parse under the cursor. A long one is not kept. */
   parsed({ buffer, start, end, last }: FrameReader): void {
     this.text = null;
-    this.#buffer = last ? buffer : null;
+    this.#buffer = last && end - start <= MAX_KEPT ? buffer : null;
     this.#start = start;
     this.#end = end;
   }

@@ -13,6 +13,7 @@ import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts
 import { moveServer, type ServerLists } from '../server/states.ts';
 import { CustomNames } from '../session/custom-names.ts';
 import { CatalogReader, catalogQuery, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
+import { partsToInspect } from '../session/inspection.ts';
 import { type Lexicon, POSTGRES_LEXICON } from '../session/lexicon.ts';
 import type { ParameterSet } from '../session/parameters.ts';
 import { sessionPolicy } from '../session/policy.ts';
@@ -313,7 +314,7 @@ export class Pool implements ServerOwner {
 
   /** Asks what a server's session has come to, and reads the catalog again where the session has changed that. */
   inspect(server: Server, done: (error: ErrorFields | null) => void): void {
-    this.stats.inspectionCount += 1;
+    if (partsToInspect(server.suspect, server.pins) !== 0) this.stats.inspectionCount += 1;
     const isChanged = (server.suspect & Suspect.Catalog) !== 0;
     server.inspect(this.customNames, (error) => {
       server.pins &= sessionPolicy(this.settings.session_policy, this.settings.session_opaque).watched;
@@ -335,6 +336,7 @@ export class Pool implements ServerOwner {
 
   get #isCatalogOld(): boolean {
     if (this.settings.pool_mode === 'session') return false;
+    if (this.#fingerprint === null) return true; // it was never read: behind connect_query
     return this.#context.clock.now() - this.#catalogReadAt > CATALOG_TTL_MS;
   }
 

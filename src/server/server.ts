@@ -342,11 +342,11 @@ export class Server implements StreamHandler, ListNode<Server> {
 
   /** In the place of a message that is not let through: something that fails as that would. error: what its holder is told. */
   reject(type: number, error: Buffer): void {
+    const bytes = type === Frontend.Query ? FAILING_QUERY : FAILING_PARSE;
+    this.stream.relay(bytes, 0, bytes.length);
     if (this.replies.isUntold) return;
     this.statements.sent(new Rejection(error));
     this.replies.rejectedSent(type);
-    const bytes = type === Frontend.Query ? FAILING_QUERY : FAILING_PARSE;
-    this.stream.relay(bytes, 0, bytes.length);
     this.#settleOps();
   }
 
@@ -559,8 +559,13 @@ export class Server implements StreamHandler, ListNode<Server> {
     }
     if (this.#isRetrying) {
       if (type === Backend.ReadyForQuery && this.#route === Route.Forward) this.#route = Route.Swallow;
-    } else if (this.#route === Route.Forward && !isAsynchronous(type) && type !== Backend.ErrorResponse) {
-      if (this.isUntouched && type === Backend.ParameterDescription && reader.last) {
+    } else if (
+      this.isUntouched &&
+      this.#route === Route.Forward &&
+      !isAsynchronous(type) &&
+      type !== Backend.ErrorResponse
+    ) {
+      if (type === Backend.ParameterDescription && reader.last) {
         // What it returns comes next, and may fail.
         this.#deferred = Buffer.from(reader.buffer.subarray(reader.start, reader.end));
         this.#route = Route.Ignore;
@@ -624,11 +629,13 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (this.#isDone) this.#route = Route.Swallow; // until its holder has had the chance to let go
       this.#isFatalTold = this.#route === Route.Forward && this.holder !== null;
     }
+    if (this.#route === Route.Ignore) return;
     if (this.#route === Route.Swallow) {
       if (this.#question !== null) this.#question.error ??= error;
     } else if (this.holder === null && this.replies.isIdle) {
       this.closeReason = 'eof'; // an error that nobody asked for
     } else if (this.#route === Route.Reject) {
+      this.unnamedOwner = null; // what failed in its place was a Parse
       const rejection = this.#rejection;
       if (rejection !== null) this.holder?.stream.relay(rejection, 0, rejection.length);
     } else {
@@ -645,6 +652,8 @@ export class Server implements StreamHandler, ListNode<Server> {
         return;
       }
       if (this.#deferred !== null) this.#sayDeferred();
+      // A Parse that was ignored behind it has left another client's statement where it was.
+      this.unnamedOwner = null;
       this.owner.onServerError(this, error.sqlstate);
       if (error.message.includes(SERVER_NAME_PREFIX)) this.#translate(reader);
     }

@@ -40,7 +40,9 @@ export class CustomNames {
   add(name: string): boolean {
     const lower = name.toLowerCase();
     if (this.#names.has(lower)) return true;
-    if (this.#names.size >= MAX_NAMES || lower.length > MAX_LENGTH) return false;
+    // It is asked for in whatever encoding a session has.
+    const isAscii = !/[^\x20-\x7e]/.test(lower);
+    if (!isAscii || this.#names.size >= MAX_NAMES || lower.length > MAX_LENGTH) return false;
     this.#names.add(lower);
     this.#sql = null;
     return true;

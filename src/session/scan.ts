@@ -137,7 +137,7 @@ function scanText(
         at += 1;
         break;
       case QUOTE:
-        at = isEscaped ? skipEscaped(buffer, at + 1, end) : skipString(buffer, at + 1, end, lexing);
+        at = isEscaped ? skipEscaped(buffer, at + 1, end, lexing) : skipString(buffer, at + 1, end, lexing);
         if (at < 0 || statement === Word.Do) return Suspect.Opaque;
         call = Suspect.None;
         continue; // isEscaped stays
@@ -288,14 +288,14 @@ function skipString(buffer: Buffer, at: number, end: number, lexing: Lexing): nu
   return UNENDED;
 }
 
-function skipEscaped(buffer: Buffer, at: number, end: number): number {
+function skipEscaped(buffer: Buffer, at: number, end: number, lexing: Lexing): number {
   for (let next = at; next < end; next += 1) {
     const byte = buffer[next]!;
     if (byte === BACKSLASH) next += 1;
     else if (byte === 39) {
       if (next + 1 === end || buffer[next + 1] !== 39) return next + 1;
       next += 1;
-    }
+    } else if (byte >= 128 && !lexing.asciiSafe) return UNSURE; // the next one may look like a backslash
   }
   return UNENDED;
 }

@@ -55,6 +55,8 @@ export class SessionKeeper {
     const isQuery = type === Frontend.Query;
     const from = isQuery ? start + 5 : buffer.indexOf(0, start + 5) + 1;
     let found: number = Suspect.Opaque;
+    // One that was not let through resets nothing.
+    if (isQuery) this.#restore = null;
     if (reader.last && from > 0 && end - start <= settings.classify_max_bytes) {
       const zero = isQuery ? end - 1 : buffer.indexOf(0, from);
       const to = zero < from || zero > end ? end : zero;
@@ -76,7 +78,7 @@ export class SessionKeeper {
   }
 
   #lookCloser(suspected: number, text: string, isQuery: boolean, names: CustomNames): number {
-    let found = suspected;
+    let found = (suspected & Suspect.Execute) === 0 ? suspected : suspected | this.#prepared;
     if ((found & MAY_SET) !== 0 && !names.readText(text)) found |= Suspect.Opaque;
     if ((found & Suspect.Prepare) !== 0) {
       this.#prepared |= found & ~Suspect.Prepare;
@@ -86,7 +88,7 @@ export class SessionKeeper {
       this.#restore = restoring(this.startup, readResets(text));
       this.#restoreBehind = isQuery ? Frontend.Query : Frontend.Sync;
     }
-    return (found & Suspect.Execute) === 0 ? found : found | this.#prepared;
+    return found;
   }
 
   /** A FunctionCall: by number. The functions of large objects are what drivers call so. */

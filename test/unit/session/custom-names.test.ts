@@ -46,4 +46,6 @@ it('has an end, and says so', () => {
   expect(names.add('one.more')).toBe(false);
   expect(names.readText("SELECT set_config('one.more', '', false)")).toBe(false);
   expect(new CustomNames().add(`a.${'b'.repeat(200)}`)).toBe(false);
+  // It could not be asked for in a session with another encoding.
+  expect(read('SET app.tür TO 1')).toEqual({ clear: false, names: '{}' });
 });

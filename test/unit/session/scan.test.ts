@@ -120,7 +120,7 @@ describe('what ends a string', () => {
   it('is not known in an encoding whose second bytes may be ASCII', () => {
     const sjis = lexingOf(new Map([['client_encoding', 'SJIS']]));
     expect(suspectsOf('SELECT 1', POSTGRES_LEXICON, sjis)).toBe('');
-    for (const text of ["SELECT 'ä'", 'SELECT ä', 'SELECT "ä"'])
+    for (const text of ["SELECT 'ä'", "SELECT E'ä'", 'SELECT ä', 'SELECT "ä"'])
       expect(suspectsOf(text, POSTGRES_LEXICON, sjis)).toBe('Opaque');
     expect(suspectsOf("SELECT 'ä', ä", POSTGRES_LEXICON, PLAIN)).toBe('');
   });
