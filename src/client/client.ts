@@ -137,6 +137,8 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   #console: ConsoleLink | null = null;
   /** The message under the cursor goes to the server. */
   #toServer = false;
+  /** A message that may be remembered began in the chunk: rows of a COPY are not. */
+  #isChunkKept = false;
   /** A message that may reset startup parameters was sent: nothing follows it before its answer. */
   #isHeldForReset = false;
   /** From here on in the fragment under the cursor: what stands before was sent in other words. */
@@ -196,7 +198,10 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     }
     if (this.pool !== null) this.pool.stats.bytesReceived += chunk.length;
     this.#reader.push(chunk);
+    const { server } = this;
+    this.#isChunkKept = false;
     this.#process();
+    if (server !== null && !this.#isChunkKept && this.#reader.unreadBytes === 0) server.stream.spend(chunk);
   }
 
   onDrain(): void {
@@ -369,6 +374,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
       reader.again();
       return false;
     }
+    if (type !== Frontend.CopyData || !server.replies.isCopyIn) this.#isChunkKept = true;
     if (server.queryStartedAt === 0) {
       server.queryStartedAt = Math.max(this.activeAt, this.linkedAt);
       if (server.xactStartedAt === 0) server.xactStartedAt = server.queryStartedAt;

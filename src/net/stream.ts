@@ -30,7 +30,9 @@ type OwnedSocket = Socket & { [STREAM]?: Stream };
 
 // One set of listeners for all sockets: they find their stream on the socket, so that an idle client costs no closures.
 function onData(this: OwnedSocket, chunk: Buffer): void {
-  const { handler } = this[STREAM]!;
+  const stream = this[STREAM]!;
+  const { handler } = stream;
+  if (chunk.length === FULL_READ) stream.yieldTurn();
   try {
     handler.onData(chunk);
   } catch (error) {
@@ -38,7 +40,9 @@ function onData(this: OwnedSocket, chunk: Buffer): void {
   }
 }
 function onDrain(this: OwnedSocket): void {
-  const { handler } = this[STREAM]!;
+  const stream = this[STREAM]!;
+  const { handler } = stream;
+  stream.giveBackSpent();
   try {
     handler.onDrain();
   } catch (error) {
@@ -50,6 +54,27 @@ function onEnd(this: OwnedSocket): void {
 }
 function onError(this: OwnedSocket, error: Error): void {
   this[STREAM]!.ended(error);
+}
+
+/**
+ * Node (stream_base.cc): EmitToJSStreamListener gives each read a buffer of this size. One that came back full says that more
+ * waits; libuv (uv__read) would read up to 32 in a row before it looks at another socket.
+ */
+const FULL_READ = 65_536;
+/** Memory of a read as large as this is given back by us: else each 64 MB of them would make V8 mark its whole heap, for milliseconds. */
+const WORTH_GIVING_BACK = 16_384;
+
+/** Had a full read in this turn of the event loop: they go on in the next one, when all others had theirs. */
+let yielding: Stream[] = [];
+
+function nextTurn(): void {
+  const streams = yielding;
+  yielding = [];
+  for (const stream of streams) stream.takeTurn();
+}
+
+function giveBack(chunk: Buffer): void {
+  (chunk.buffer as ArrayBuffer).transfer(0);
 }
 
 /** A closing connection is cut when for so long nothing moves on it, */
@@ -66,6 +91,9 @@ export class Stream {
   #corked = false;
   #over = false;
   #readingPaused = false;
+  #yielding = false;
+  /** Chunks whose memory is given back when what was written has left. */
+  #spent: Buffer[] | null = null;
 
   constructor(socket: Socket, handler: StreamHandler) {
     this.handler = handler;
@@ -155,13 +183,47 @@ export class Stream {
   pauseReading(): void {
     if (this.#readingPaused) return;
     this.#readingPaused = true;
-    this.#socket.pause();
+    if (!this.#yielding) this.#socket.pause();
   }
 
   resumeReading(): void {
     if (!this.#readingPaused) return;
     this.#readingPaused = false;
-    this.#socket.resume();
+    if (!this.#yielding) this.#socket.resume();
+  }
+
+  /** From the listeners only: reads no further in this turn of the event loop. */
+  yieldTurn(): void {
+    if (this.#yielding || this.#over) return;
+    this.#yielding = true;
+    if (yielding.push(this) === 1) setImmediate(nextTurn);
+    if (!this.#readingPaused) this.#socket.pause();
+  }
+
+  takeTurn(): void {
+    this.#yielding = false;
+    if (!this.#readingPaused && !this.#over) this.#socket.resume();
+  }
+
+  /**
+   * The chunk came from another stream's onData(), was relayed to here as far as it was relayed at all, and nobody keeps a part
+   * of it: the memory of a large one is given back as soon as it has left, and must not be looked at any more.
+   */
+  spend(chunk: Buffer): void {
+    if (chunk.length < WORTH_GIVING_BACK || chunk.buffer.byteLength !== chunk.length) return;
+    if (this.#buffer !== null) return;
+    if (this.#socket.writableLength === 0) giveBack(chunk);
+    else if (this.#socket.writableNeedDrain) {
+      this.#spent ??= [];
+      this.#spent.push(chunk);
+    }
+  }
+
+  /** From the listeners only: nothing is unsent. */
+  giveBackSpent(): void {
+    if (this.#spent === null) return;
+    for (const chunk of this.#spent) giveBack(chunk);
+    this.#spent = null;
   }
 
   /** PgBouncer: tcp_keepalive, tcp_keepidle, tcp_keepintvl, tcp_keepcnt. */

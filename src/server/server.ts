@@ -415,8 +415,13 @@ export class Server implements StreamHandler, ListNode<Server> {
   onData(chunk: Buffer): void {
     this.activeAt = this.#clock.now();
     this.#reader.push(chunk);
-    if (this.#login !== null) this.#processLogin();
-    else this.#process(chunk.length);
+    if (this.#login !== null) {
+      this.#processLogin();
+      return;
+    }
+    const reader = this.holder?.stream;
+    this.#process(chunk.length);
+    reader?.spend(chunk);
   }
 
   /** A cancel request for it is over. isSure false: it may still arrive, so the server can't serve anybody else. */

@@ -1,9 +1,11 @@
-// npm run backpressure [-- --scale 1]: a 2 GB result that nobody reads, a 5 GB COPY, a 512 MB value; prints memory and waiting times.
+// npm run backpressure [-- --scale 1]: a 2 GB result that nobody reads, a 5 GB COPY, a 512 MB value; prints memory and waiting times;
+// beside PgBouncer's, where PGBOUNCER= or PATH has one.
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { startCommand } from '../support/command.ts';
+import { findPgbouncer, startPgbouncer } from '../support/pgbouncer.ts';
 import { HEAVIES } from './heavy.ts';
-import { type Figures, measure, measurePooler } from './run.ts';
+import { type Figures, measure, measurePooler, type PoolerFigures } from './run.ts';
 
 const MB = 1024 * 1024;
 const { values } = parseArgs({
@@ -29,26 +31,39 @@ const postgres = {
   database: 'postgres',
 };
 const pooler = await startCommand(postgres, { default_pool_size: 12 });
+const path = findPgbouncer();
+if (path === null) console.log('PgBouncer: neither in PGBOUNCER= nor on PATH, so it is left out');
+const pgbouncer = path === null ? null : await startPgbouncer(path, postgres, { default_pool_size: 12 });
 try {
   // Warm: the first megabytes make the heap what it will be.
   await measurePooler(pooler, HEAVIES.slowReader, 64);
   for (const [heavy, megabytes] of runs) {
     const size = Math.max(1, Math.round(megabytes * scale));
     const straight: Figures[] = [];
-    const through = [];
+    const through: PoolerFigures[] = [];
+    const peer: Figures[] = [];
     for (let pair = 0; pair < Number(values.pairs); pair += 1) {
       straight.push(await measure(postgres, heavy, size));
       through.push(await measurePooler(pooler, heavy, size));
+      if (pgbouncer !== null) peer.push(await measure(pgbouncer, heavy, size));
     }
     const growth = Math.max(...through.map((one) => one.rssGrowth)) / MB;
-    const ratio = median(through.map((one, i) => one.p99 / straight[i]!.p99));
-    console.log(
-      `${heavy.name}, ${size} MB: RSS grew by ${growth.toFixed(1)} MB; light clients p50 ${ms(straight, 'p50')} ms straight, ` +
-        `${ms(through, 'p50')} ms through; p99 ${ms(straight, 'p99')} / ${ms(through, 'p99')} ms, ratio ${ratio.toFixed(2)}; ` +
-        `${median(straight.map((one) => one.seconds)).toFixed(1)} / ${median(through.map((one) => one.seconds)).toFixed(1)} s`,
-    );
+    console.log(`${heavy.name}, ${size} MB: RSS grew by ${growth.toFixed(1)} MB at most; light clients beside it:`);
+    for (const [who, figures] of [
+      ['straight', straight],
+      ['pgsluice', through],
+      ['PgBouncer', peer],
+    ] as const) {
+      if (figures.length === 0) continue;
+      const ratio = median(figures.map((one, i) => one.p99 / straight[i]!.p99));
+      const seconds = median(figures.map((one) => one.seconds));
+      console.log(
+        `  ${who.padEnd(9)}  p50 ${ms(figures, 'p50')} ms  p99 ${ms(figures, 'p99')} ms  ${ratio.toFixed(2)} times straight  ${seconds.toFixed(1)} s`,
+      );
+    }
   }
 } finally {
+  await pgbouncer?.stop();
   await pooler.stop();
   await server.stop();
 }

@@ -106,6 +106,124 @@ describe('backpressure', () => {
   });
 });
 
+describe('a peer that floods', () => {
+  /** What each turn of the event loop brings to a stream whose peer has written all that the system takes. */
+  it('is read once in a turn, so that others have theirs', async () => {
+    const { stream, peer } = await pair();
+    let turn = 0;
+    const turns: number[] = [];
+    stream.pauseReading();
+    while (peer.write(MEGABYTE));
+    await new Promise((done) => setTimeout(done, 50));
+    const count = () => {
+      turn += 1;
+      if (!stream.isOver) setImmediate(count);
+    };
+    count();
+    stream.handler = {
+      onData: (chunk) => {
+        if (chunk.length === 65_536) turns.push(turn);
+      },
+      onDrain: () => {},
+      onEnd: () => {},
+      onBug: (error) => {
+        throw error;
+      },
+    };
+    stream.resumeReading();
+    await waitUntil(() => turns.length >= 8);
+    expect(new Set(turns).size).toBe(turns.length);
+  });
+
+  it('is not read on when it was paused meanwhile, and is when it is resumed', async () => {
+    const { stream, peer } = await pair();
+    let chunks = 0;
+    stream.handler = {
+      onData: () => {
+        chunks += 1;
+        stream.pauseReading();
+      },
+      onDrain: () => {},
+      onEnd: () => {},
+      onBug: (error) => {
+        throw error;
+      },
+    };
+    stream.pauseReading();
+    while (peer.write(MEGABYTE));
+    await new Promise((done) => setTimeout(done, 50));
+    for (let expected = 1; expected < 5; expected += 1) {
+      stream.resumeReading();
+      await waitUntil(() => chunks === expected);
+      await new Promise((done) => setTimeout(done, 20));
+      expect(chunks).toBe(expected);
+    }
+  });
+
+  it('and ends meanwhile is heard to the end', async () => {
+    const { stream, peer, diary } = await pair();
+    stream.pauseReading();
+    peer.end(MEGABYTE);
+    await new Promise((done) => setTimeout(done, 50));
+    stream.resumeReading();
+    await waitUntil(() => diary.ends.length === 1);
+    expect(diary.received.length).toBe(MEGABYTE.length);
+  });
+});
+
+describe('the memory of a chunk that was passed on', () => {
+  const large = (length: number) => Buffer.from(new ArrayBuffer(length)).fill('y');
+
+  it('is given back at once when it has left', async () => {
+    const { stream, peer } = await pair();
+    const chunk = large(65_536);
+    stream.relay(chunk, 0, 100);
+    stream.relay(chunk, 200, 300);
+    stream.flush();
+    stream.spend(chunk);
+    expect(chunk.length).toBe(0);
+    stream.end(null);
+    expect(await readAll(peer)).toBe('y'.repeat(200));
+  });
+
+  it('is given back later when the system did not take it at once, and not a byte is lost', async () => {
+    const { stream, peer } = await pair();
+    const written = fill(stream);
+    const chunks = [large(65_536), large(20_000)];
+    for (const chunk of chunks) {
+      stream.relay(chunk, 0, chunk.length);
+      stream.flush();
+      stream.spend(chunk);
+    }
+    expect(chunks.map(({ length }) => length)).toEqual([65_536, 20_000]);
+    const all = readAll(peer);
+    await waitUntil(() => chunks.every(({ length }) => length === 0));
+    stream.end(null);
+    expect(await all).toBe('x'.repeat(written) + 'y'.repeat(85_536));
+  });
+
+  it.each([
+    ['that is small', large(16_383)],
+    ['that shares its memory with others', large(65_536).subarray(1)],
+  ])('%s is left to the garbage collector', async (_, chunk) => {
+    const { stream } = await pair();
+    const { length } = chunk;
+    stream.relay(chunk, 0, length);
+    stream.flush();
+    stream.spend(chunk);
+    expect(chunk.length).toBe(length);
+  });
+
+  it('is kept while a part of it is still to be written', async () => {
+    const { stream, peer } = await pair();
+    const chunk = large(65_536);
+    stream.relay(chunk, 0, 100);
+    stream.spend(chunk);
+    stream.end(null);
+    expect(await readAll(peer)).toBe('y'.repeat(100));
+  });
+});
+
 describe('end()', () => {
   it('delivers what was relayed and not flushed, what was written, and the last bytes', async () => {
     const { stream, peer, diary } = await pair();
