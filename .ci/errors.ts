@@ -26,6 +26,8 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   evicted:
     'It was idle and made room: for another pool at max_db_connections or max_user_connections, or for a replication client.',
   internal_error: 'A mistake of pgsluice. Please report it.',
+  leak_reclaimed:
+    'Its client left a batch without Sync open on it for too long: only closing ends that without a side effect.',
   login_failed: 'Postgres refused the login, or closed the connection during it.',
   pool_idle_timeout: 'Its pool was forgotten after pool_idle_timeout or autodb_idle_timeout.',
   protocol_violation: 'Postgres sent what the protocol does not allow at this point, or what nobody asked for.',

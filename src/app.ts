@@ -12,6 +12,7 @@ import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
 import { Control } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
+import { Leaks } from './guard/leaks.ts';
 import { Health } from './http/health.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
@@ -64,6 +65,7 @@ export class App {
   readonly #host: ClientHost;
   readonly #console: Console;
   readonly janitor: Janitor;
+  readonly leaks: Leaks;
   #maxClients: number;
   #listeners: Listener[] = [];
   #https: HttpServer[] = [];
@@ -92,6 +94,7 @@ export class App {
       onStop: () => void this.stop(),
     });
     this.#maxClients = this.#clientLimit();
+    this.leaks = new Leaks(this.clock, this.observer);
     this.#poolContext = this.#makePoolContext();
     this.#console = new Console({ control: this.control, version: packageVersion(), snapshot: () => this.snapshot() });
     this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
@@ -105,6 +108,7 @@ export class App {
     });
     this.janitor = new Janitor({
       pools: this.pools,
+      leaks: this.leaks,
       logins: this.clients.lists.login,
       clock: this.clock,
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
@@ -130,7 +134,7 @@ export class App {
   }
 
   snapshot(): Sources {
-    return { pools: this.pools, clients: this.clients, now: this.clock.now(), wallNow: Date.now() };
+    return { pools: this.pools, clients: this.clients, leaks: this.leaks, now: this.clock.now(), wallNow: Date.now() };
   }
 
   async start(): Promise<void> {
@@ -231,6 +235,7 @@ export class App {
     return {
       clock: this.clock,
       events: this.observer,
+      guard: this.leaks,
       openServer: (pool, dedicated) =>
         openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, this.#dial),
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),

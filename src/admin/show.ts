@@ -5,6 +5,8 @@ import { showConfigTable } from './show-config.ts';
 import type { ShowContext } from './show-context.ts';
 import { showDatabases } from './show-databases.ts';
 import { showHelp } from './show-help.ts';
+import { showHolders } from './show-holders.ts';
+import { showLeaks } from './show-leaks.ts';
 import { showPools } from './show-pools.ts';
 import { showServers } from './show-servers.ts';
 import { showVersion } from './show-version.ts';
@@ -15,6 +17,8 @@ export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = ne
   ['config', showConfigTable],
   ['databases', showDatabases],
   ['help', showHelp],
+  ['holders', showHolders],
+  ['leaks', showLeaks],
   ['pools', showPools],
   ['servers', showServers],
   ['version', showVersion],

@@ -25,6 +25,7 @@ import { Batch } from './batch.ts';
 import { ConsoleLink, type ConsoleSession } from './console-link.ts';
 import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
+import { ENTER_FAILED, Outcome, Reclaimed } from './reclaimed.ts';
 import { refuseAll } from './refusal.ts';
 import type { RelayTables } from './relay-tables.ts';
 import { AS_IS, SENT, type StatementClient, StatementMessages } from './statement-messages.ts';
@@ -145,6 +146,8 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   #relayFrom = 0;
   readonly #batch = new Batch();
   readonly #statements = new StatementMessages(this);
+  /** Its server was taken back inside its transaction; until that is told and over. */
+  #reclaimed: Reclaimed | null = null;
   /** Set when it must go as soon as its transaction is over. */
   #leaving: { readonly reason: ClientCloseReason; readonly error: ErrorFields } | null = null;
 
@@ -199,6 +202,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     if (this.pool !== null) this.pool.stats.bytesReceived += chunk.length;
     this.#reader.push(chunk);
     const { server } = this;
+    if (server !== null) server.hold.bytes += chunk.length;
     this.#isChunkKept = false;
     this.#process();
     if (server !== null && !this.#isChunkKept && this.#reader.unreadBytes === 0) server.stream.spend(chunk);
@@ -328,6 +332,10 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
       reader.again();
       return false;
     }
+    if (this.#reclaimed !== null && this.#stage === 'relay' && this.server === null && type !== Frontend.Terminate) {
+      const isAnswered = this.#admitReclaimed(this.#reclaimed, reader);
+      if (isAnswered) return true;
+    }
     switch (type) {
       case Frontend.Query:
         if (this.#stage === 'relay' && this.pool!.settings.disable_pqexec) {
@@ -376,8 +384,12 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     }
     if (type !== Frontend.CopyData || !server.replies.isCopyIn) this.#isChunkKept = true;
     if (server.queryStartedAt === 0) {
+      if (server.txStatus !== TxStatus.Idle) server.hold.resumed(this.activeAt - server.activeAt);
       server.queryStartedAt = Math.max(this.activeAt, this.linkedAt);
-      if (server.xactStartedAt === 0) server.xactStartedAt = server.queryStartedAt;
+      if (server.xactStartedAt === 0) {
+        server.xactStartedAt = server.queryStartedAt;
+        server.hold.beginTransaction();
+      }
     }
     this.#relayFrom = reader.start;
     if (type === Frontend.Query) this.#batch.drop();
@@ -387,10 +399,12 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
         this.#statements.sync();
         break;
       case Frontend.Query:
+        this.#note(server, reader, reader.start + 5);
         this.#statements.query(server);
         if (!this.#look(server, reader)) return true;
         break;
       case Frontend.Parse:
+        if (!server.replies.isBatchOpen) this.#note(server, reader, textOfParse(reader));
         if (!this.#look(server, reader) || this.#statements.parse(server, reader) === SENT) return true;
         break;
       case Frontend.Bind:
@@ -409,6 +423,13 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     server.replies.sent(type);
     this.#toServer = true;
     return true;
+  }
+
+  /** A batch begins with this text: for who asks what it does with its server. */
+  #note(server: Server, reader: FrameReader, from: number): void {
+    server.hold.statements += 1;
+    if (!this.pool!.settings.guard || from >= reader.end) return;
+    server.hold.note(reader.buffer, from, reader.end, reader.messageLength - (from - reader.start) - 1);
   }
 
   get mayRetry(): boolean {
@@ -501,14 +522,29 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
 
   #answerSync(): boolean {
     this.#stage = 'relay';
-    this.stream.write(READY_IDLE);
+    this.stream.write(this.#reclaimed?.ready ?? READY_IDLE);
+    this.#forgetReclaimed();
     return true;
+  }
+
+  /** True: the message is dealt with here; false: it needs a server as any other does. */
+  #admitReclaimed(reclaimed: Reclaimed, reader: FrameReader): boolean {
+    const outcome = reclaimed.admit(reader, (bytes) => this.stream.write(bytes));
+    if (outcome === Outcome.Server) return false;
+    if (outcome === Outcome.Skip) this.#stage = 'skipping';
+    else this.#forgetReclaimed();
+    this.idleSince = this.activeAt;
+    return true;
+  }
+
+  #forgetReclaimed(): void {
+    if (this.#reclaimed?.isOver === true) this.#reclaimed = null;
   }
 
   /** A server for the message under the cursor. False: the client waits, or its session is being prepared. */
   #link(reader: FrameReader): boolean {
     if (!this.#checkout(this.activeAt)) return false;
-    if (this.server!.isFitFor(this, this.parameters)) return true;
+    if (this.#reclaimed === null && this.server!.isFitFor(this, this.parameters)) return true;
     reader.again();
     this.#prepare();
     return false;
@@ -536,13 +572,15 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     server.holder = this;
     this.linkedAt = now;
     server.requestedAt = now;
+    server.hold.begin(now);
   }
 
   onAssigned(server: Server): void {
     moveClient(this, ClientState.Active, this.#host.lists);
     this.#hold(server, this.#host.clock.now());
     this.pool!.stats.waitTimeMs += this.linkedAt - this.waitingSince;
-    if (this.#stage === 'welcome' || !server.isFitFor(this, this.parameters)) this.#prepare();
+    if (this.#stage === 'welcome' || this.#reclaimed !== null || !server.isFitFor(this, this.parameters))
+      this.#prepare();
     else {
       this.#stage = 'relay';
       this.#process();
@@ -597,8 +635,50 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
         this.session = new SessionKeeper(server.parameters);
       }
       this.#welcome(reported);
+    } else if (this.#reclaimed !== null) {
+      this.#enterFailed(server);
+      return;
     } else this.#stage = 'relay';
     this.#process();
+  }
+
+  /** The transaction that was rolled back goes on as one that has failed: Postgres itself answers from here on. */
+  #enterFailed(server: Server): void {
+    this.#stage = 'preparing';
+    server.ask(ENTER_FAILED, (error) => {
+      if (this.server !== server) return;
+      if (server.txStatus !== TxStatus.Failed) {
+        this.close('session_not_prepared', poolerError('internal_error', error?.message ?? 'no failed transaction'));
+        return;
+      }
+      this.#reclaimed = null;
+      this.#stage = 'relay';
+      server.xactStartedAt = server.activeAt;
+      this.#process();
+    });
+  }
+
+  /** The guard takes the server back. Nothing is said while the client is silent, unless its session goes with the server. */
+  onServerReclaimed(error: PoolerError): void {
+    const server = this.server;
+    if (server === null) return;
+    const isKept = !this.sharesSession || this.#isBound(server) || this.isMidMessage || this.#stage !== 'relay';
+    if (isKept) {
+      const kept = kindNames(server.pins);
+      const lost = kept.length > 0 ? kept.join(', ') : this.isMidMessage ? 'half a message' : 'the whole session';
+      const detail = `lost with the server: ${lost}; ${error.detail ?? ''}`;
+      this.close(error.code, { ...asFatal(error), detail }, error.message);
+      return;
+    }
+    const wasInBlock = server.txStatus !== TxStatus.Idle || server.hold.first.isEmpty;
+    this.#reclaimed = new Reclaimed(error, wasInBlock);
+    this.#batch.drop();
+    this.#isHeldForReset = false;
+    this.server = null;
+    server.holder = null;
+    // Sync would commit what an open batch has done.
+    if (server.replies.isBatchOpen) server.close('leak_reclaimed');
+    else this.pool!.release(server);
   }
 
   /** The transaction is over, and something in it may have changed the session. */
@@ -690,11 +770,14 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     if (this.#leaving !== null) this.close(this.#leaving.reason, this.#leaving.error);
   }
 
+  #isBound(server: Server): boolean {
+    return (server.pins & ~this.session.policy(this.pool!.settings).reset) !== Suspect.None;
+  }
+
   /** What it made is on this server alone, so it keeps it beyond the transaction. */
   #isPinned(server: Server): boolean {
-    const { settings } = this.pool!;
-    if ((server.pins & ~this.session.policy(settings).reset) === Suspect.None) return false;
-    const { max_pinned_servers: limit } = settings;
+    if (!this.#isBound(server)) return false;
+    const { max_pinned_servers: limit } = this.pool!.settings;
     if (limit === 0 || this.pool!.pinnedServers <= limit) {
       this.pool!.stats.pinnedXactCount += 1;
       return true;
@@ -732,7 +815,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
       return;
     }
     const mayFollow = this.stream.isReadingPaused || this.#host.clock.now() - this.activeAt < IN_FLIGHT_MS;
-    const refusal = refuseAll(this.#reader, errorResponse(error), mayFollow);
+    const refusal = refuseAll(this.#reader, errorResponse(error), mayFollow, this.#reclaimed?.ready);
     if (this.#reader.error !== null) this.violation(this.#reader.error);
     else if (refusal.terminated) this.close('client_terminated', null);
     else if (refusal.isFatal) this.close(reason, { ...asFatal(error), hint: PIPELINE_HINT });
@@ -802,6 +885,13 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     // Who says good-bye behind a statement wants it done, as in Postgres; who vanishes waits for nothing any more.
     else this.pool!.release(server, reason === 'client_terminated');
   }
+}
+
+/** Where the text of a Parse begins: behind the name. */
+function textOfParse({ buffer, start, end }: FrameReader): number {
+  if (buffer[start + 5] === 0) return start + 6;
+  const nameEnd = buffer.indexOf(0, start + 5);
+  return nameEnd < 0 ? end : nameEnd + 1;
 }
 
 const PIPELINE_HINT =

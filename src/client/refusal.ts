@@ -23,8 +23,11 @@ const READY = readyForQuery(TxStatus.Idle);
 /** BEGIN and START TRANSACTION as words anywhere: rather one client too many closed than one UPDATE in autocommit. */
 const OPENS_TRANSACTION = /\b(begin|start)\b/i;
 
-/** Reads all that the reader holds. error: the ErrorResponse that each batch gets. */
-export function refuseAll(reader: FrameReader, error: Buffer, moreOnTheWay: boolean): Refusal {
+/**
+ * Reads all that the reader holds. error: the ErrorResponse that each batch gets. ready: its ReadyForQuery; inside a failed
+ * transaction nothing runs in autocommit, whatever follows.
+ */
+export function refuseAll(reader: FrameReader, error: Buffer, moreOnTheWay: boolean, ready: Buffer = READY): Refusal {
   const replies: Buffer[] = [];
   let batches = 0;
   let skipping = false;
@@ -34,10 +37,10 @@ export function refuseAll(reader: FrameReader, error: Buffer, moreOnTheWay: bool
     const type = reader.type;
     if (type === Frontend.Terminate) return { replies, skipping, isFatal: false, terminated: true };
     if (type === Frontend.Sync) {
-      replies.push(READY);
+      replies.push(ready);
       skipping = false;
     } else if (!skipping && (type === Frontend.Query || type === Frontend.FunctionCall)) {
-      replies.push(error, READY);
+      replies.push(error, ready);
       batches += 1;
     } else if (!skipping && isExtended(type)) {
       replies.push(error);
@@ -47,7 +50,7 @@ export function refuseAll(reader: FrameReader, error: Buffer, moreOnTheWay: bool
     opens ||= mayOpenTransaction(reader);
   }
   const partial = skipping || !reader.atBoundary || moreOnTheWay;
-  return { replies, skipping, isFatal: opens && (batches > 1 || partial), terminated: false };
+  return { replies, skipping, isFatal: ready === READY && opens && (batches > 1 || partial), terminated: false };
 }
 
 /** Messages of an extended batch: answered by an error, then ignored up to Sync. */

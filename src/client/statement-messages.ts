@@ -137,7 +137,13 @@ export class StatementMessages {
       }
       named = renewed;
     }
-    if (type === Frontend.Bind) this.#suspect(server, named.suspect, reader);
+    if (type === Frontend.Bind) {
+      if (!server.replies.isBatchOpen) {
+        server.hold.statements += 1;
+        server.hold.noteShared(named.statement.body);
+      }
+      this.#suspect(server, named.suspect, reader);
+    }
     this.#named!.use(server, reader, named.statement, nameStart, nameEnd);
     server.track(type, false, named.use);
     return nameEnd + 1;

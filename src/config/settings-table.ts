@@ -1,13 +1,14 @@
 // The settings table: every setting that has an effect, once. Types, validation, texts and plans are derived from it.
 import { accessRows } from './table/access.ts';
 import { databaseRows, userRows } from './table/entries.ts';
+import { guardRows } from './table/guard.ts';
 import { lifeRows } from './table/life.ts';
 import { listenRows } from './table/listen.ts';
 import { poolRows } from './table/pool.ts';
 import type { Scope, SettingRow, SettingRows, ValueOf } from './table/row.ts';
 import { timeRows } from './table/time.ts';
 
-const settingsTable = { ...accessRows, ...listenRows, ...poolRows, ...timeRows, ...lifeRows };
+const settingsTable = { ...accessRows, ...listenRows, ...poolRows, ...timeRows, ...guardRows, ...lifeRows };
 
 /** The values of all settings. Durations are milliseconds, sizes bytes; 0 means what the row's `zero` says. */
 export type Settings = { readonly [K in keyof typeof settingsTable]: ValueOf<(typeof settingsTable)[K]> };
@@ -19,6 +20,7 @@ export const topics: readonly { readonly title: string; readonly rows: SettingRo
   { title: 'Who may come in', rows: accessRows },
   { title: 'Pools and servers', rows: poolRows },
   { title: 'Time', rows: timeRows },
+  { title: 'The guard', rows: guardRows },
   { title: 'The process', rows: lifeRows },
 ];
 

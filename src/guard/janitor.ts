@@ -4,12 +4,15 @@
 import type { Pool } from '../pool/pool.ts';
 import type { PoolClient } from '../pool/pool-client.ts';
 import type { Pools } from '../pool/pools.ts';
-import { poolerError } from '../protocol/catalogue.ts';
+import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import type { HeldServerReason, Server } from '../server/server.ts';
 import { moveServer } from '../server/states.ts';
+import { kindNames } from '../session/policy.ts';
 import type { SteadyClock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
 import type { List } from '../util/list.ts';
+import { exhaustionOf } from './exhaustion.ts';
+import type { Leaks } from './leaks.ts';
 import {
   askedServerRule,
   canceledServerRule,
@@ -28,6 +31,7 @@ const STALL_MS = 2_000;
 
 export interface JanitorOptions {
   readonly pools: Pools;
+  readonly leaks: Leaks;
   /** Clients that have not logged in, in order of arrival. */
   readonly logins: List<PoolClient>;
   readonly clock: SteadyClock;
@@ -85,6 +89,7 @@ export class Janitor {
 
   #tendPool(pool: Pool, now: number): void {
     this.#tendHeld(pool, now);
+    this.#options.leaks.tend(pool, now);
     this.#tendWaiting(pool, now);
     this.#tendServers(pool, now);
     this.#tendIdleClients(pool, now);
@@ -100,7 +105,7 @@ export class Janitor {
     const { query_wait_timeout, query_wait_notify } = pool.settings;
     for (const waiting of pool.clients.waiting) {
       const waitedMs = now - waiting.waitingSince;
-      if (query_wait_timeout > 0 && waitedMs >= query_wait_timeout) waiting.onRefused(waitTimeout(pool, waitedMs));
+      if (query_wait_timeout > 0 && waitedMs >= query_wait_timeout) waiting.onRefused(waitTimeout(pool, waitedMs, now));
       else if (query_wait_notify > 0 && waitedMs >= query_wait_notify && !waiting.waitNotified) {
         waiting.waitNotified = true;
         if (!waiting.isLoggingIn) waiting.notice(waitNotice(pool));
@@ -119,7 +124,8 @@ export class Janitor {
       }
       const reason = heldServerRule(server, now, pool.settings);
       if (reason === null || server.holder === null) continue;
-      const error = poolerError(reason, formatDuration(now - stampOf(server, reason)));
+      const lost = reason === 'pin_idle_timeout' ? `lost with it: ${kindNames(server.pins).join(', ')}` : undefined;
+      const error = poolerError(reason, formatDuration(Math.round(now - stampOf(server, reason))), lost);
       server.holder.onServerExpired(reason, error);
     }
   }
@@ -192,6 +198,7 @@ export class Janitor {
   #remove(pool: Pool): void {
     pool.close('pool_idle_timeout');
     this.#options.pools.remove(pool);
+    this.#options.leaks.forget(pool);
   }
 }
 
@@ -200,14 +207,11 @@ function stampOf(server: Server, reason: HeldServerReason): number {
   return reason === 'transaction_timeout' ? server.xactStartedAt : server.activeAt;
 }
 
-function waitTimeout(pool: Pool, waitedMs: number) {
+function waitTimeout(pool: Pool, waitedMs: number, now: number): PoolerError {
   pool.stats.waitTimeoutCount += 1;
-  const { active, idle, login } = pool.servers;
-  const detail =
-    `pool "${pool.database}"/"${pool.user}": pool_size ${pool.settings.pool_size}, servers ${pool.serverCount} ` +
-    `(active ${active.length}, idle ${idle.length}, login ${login.length}), waiting ${pool.clients.waiting.length}` +
-    (pool.lastLoginError === null ? '' : `; last connect error: ${pool.lastLoginError.message}`);
-  return poolerError('query_wait_timeout', formatDuration(waitedMs), detail);
+  const { detail, hint } = exhaustionOf(pool, now);
+  const error = { ...poolerError('query_wait_timeout', formatDuration(Math.round(waitedMs)), detail), hint };
+  return pool.settings.query_wait_timeout_action === 'disconnect' ? asFatal(error) : error;
 }
 
 /** PgBouncer: query_wait_notify. */

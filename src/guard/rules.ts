@@ -6,6 +6,7 @@ import type { EffectiveSettings } from '../config/effective.ts';
 import type { PoolClient } from '../pool/pool-client.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
+import { Suspect } from '../session/suspect.ts';
 
 /** Over: a limit that is on, and reached. */
 function isOver(sinceMs: number, now: number, limitMs: number): boolean {
@@ -59,6 +60,8 @@ export function heldServerRule(server: Server, now: number, settings: EffectiveS
     if (isTheirs && isOver(server.queryStartedAt, now, settings.query_timeout)) return 'query_timeout';
   } else if (server.txStatus !== TxStatus.Idle || server.replies.isBatchOpen) {
     if (isOver(server.activeAt, now, settings.idle_transaction_timeout)) return 'idle_transaction_timeout';
+  } else if (server.pins !== Suspect.None && isOver(server.activeAt, now, settings.pin_idle_timeout)) {
+    return 'pin_idle_timeout';
   }
   const isOpen = server.txStatus !== TxStatus.Idle || server.isRunning;
   return isOpen && server.xactStartedAt > 0 && isOver(server.xactStartedAt, now, settings.transaction_timeout)

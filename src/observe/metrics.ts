@@ -96,6 +96,17 @@ export class Metrics {
     this.#counter('pgsluice_pooler_errors_total', 'Errors of pgsluice told to clients, by cause.', ['cause'], (add) => {
       for (const [cause, count] of observer.poolerErrors) add([cause], count);
     });
+    this.#counter(
+      'pgsluice_leaks_total',
+      'Servers that were held and not used, by kind, by what became of it (leaked: found; reclaimed: taken back) and application.',
+      ['kind', 'life', 'application_name'],
+      (add) => {
+        for (const [key, count] of observer.leaks) {
+          const [kind = 'other', life = 'other', application = 'other'] = key.split('\0');
+          add([kind, life, application], count);
+        }
+      },
+    );
     this.#counter('pgsluice_client_closes_total', 'Ends of client connections, by reason.', ['reason'], (add) => {
       for (const [reason, count] of observer.clientCloses) add([reason], count);
     });

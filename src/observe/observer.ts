@@ -2,6 +2,8 @@
 
 import type { Client, ClientEvents } from '../client/client.ts';
 import type { Settings } from '../config/settings-table.ts';
+import { printable } from '../guard/exhaustion.ts';
+import type { Leak, LeakEvents } from '../guard/leaks.ts';
 import type { Pool, PoolEvents } from '../pool/pool.ts';
 import type { ClientCloseReason } from '../pool/pool-client.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
@@ -20,11 +22,13 @@ const WARNING_REASONS: ReadonlySet<ServerCloseReason> = new Set([
   'socket_error',
 ]);
 
-export class Observer implements ClientEvents, PoolEvents {
+export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   /** By name of the catalogue, or SQLSTATE where Postgres' own refusal was passed on. */
   readonly poolerErrors = new Counts();
   readonly clientCloses = new Counts();
   readonly serverCloses = new Counts();
+  /** By kind, life and application, separated by zeros. */
+  readonly leaks = new Counts(200);
   clientLogins = 0;
   bugs = 0;
   readonly #log: Logger;
@@ -88,6 +92,29 @@ export class Observer implements ClientEvents, PoolEvents {
     this.#log.warn(
       { ...whichServer(pool, server), question, error: error.message, sqlstate: error.sqlstate },
       'server question failed',
+    );
+  }
+
+  /** Each leak is told when it is found and when it is over. */
+  leak(leak: Leak): void {
+    const { id, kind, life, holder, allowedMs, waiting } = leak;
+    const { applicationName, heldMs, silentMs, tags, address, port, ...others } = holder;
+    if (life === 'leaked' || life === 'reclaimed') this.leaks.add(`${kind}\0${life}\0${printable(applicationName)}`);
+    this.#log.warn(
+      {
+        leak: id,
+        kind,
+        life,
+        applicationName: printable(applicationName),
+        ...others,
+        address: `${address}:${port}`,
+        heldMs: Math.round(heldMs),
+        silentMs: Math.round(silentMs),
+        allowedMs: Math.round(allowedMs),
+        waiting,
+        ...tags,
+      },
+      'leak',
     );
   }
 

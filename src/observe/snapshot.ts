@@ -2,6 +2,8 @@
 
 import type { Client } from '../client/client.ts';
 import type { Clients } from '../client/clients.ts';
+import { type HolderRecord, holderRecords } from '../guard/holders.ts';
+import type { Leak, Leaks } from '../guard/leaks.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
@@ -65,6 +67,7 @@ export interface PoolRow {
 export interface Sources {
   readonly pools: Pools;
   readonly clients: Clients;
+  readonly leaks: Leaks;
   /** Stamp of the clock, and the wall clock at the same moment. */
   readonly now: number;
   readonly wallNow: number;
@@ -112,6 +115,16 @@ function pinsOf(pool: Pool): ReadonlyMap<string, number> {
   for (const server of pool.servers.active)
     for (const kind of kindNames(server.pins)) pins.set(kind, (pins.get(kind) ?? 0) + 1);
   return pins;
+}
+
+/** Of all pools, those first that hold a server and do not use it. */
+export function holderRows({ pools, now }: Sources): readonly HolderRecord[] {
+  return [...pools].flatMap((pool) => holderRecords(pool, now));
+}
+
+/** Oldest first. */
+export function leakRows({ leaks }: Sources): readonly Leak[] {
+  return leaks.recent;
 }
 
 export function clientRows(sources: Sources): readonly ClientRow[] {

@@ -40,6 +40,15 @@ export interface PoolContext {
   /** A client of this pool has changed the catalog of its database. */
   onCatalogChanged(pool: Pool): void;
   readonly events: PoolEvents;
+  readonly guard: PoolGuard;
+}
+
+/** What the guard wants to hear from a pool. */
+export interface PoolGuard {
+  /** A transaction of several batches has ended by itself; its client holds the server still. */
+  xactEnded(server: Server): void;
+  /** A client waits for a server. */
+  clientWaits(pool: Pool): void;
 }
 
 export interface StartupReport {
@@ -214,7 +223,10 @@ export class Pool implements ServerOwner {
   await(client: PoolClient): void {
     if (client.dedicated !== null) this.#dedicatedQueue.add(client);
     if (this.#failsFast) client.onRefused(this.loginError());
-    else this.grow();
+    else {
+      this.grow();
+      this.#context.guard.clientWaits(this);
+    }
   }
 
   /** Logins are refused, and there is no server left that could serve: waiting is no use. */
@@ -605,6 +617,7 @@ export class Pool implements ServerOwner {
 
   onServerAnswered(server: Server, status: number): void {
     const now = server.activeAt;
+    if (status === TxStatus.Idle && server.hold.isExplicit) this.#context.guard.xactEnded(server);
     this.stats.queryCount += 1;
     if (server.queryStartedAt > 0) this.stats.queryTimeMs += now - server.queryStartedAt;
     if (status !== TxStatus.Idle) return;

@@ -26,6 +26,8 @@ export class PoolStats {
   retryCount = 0;
   /** Transactions after which the client kept its server. */
   pinnedXactCount = 0;
+  /** Servers that were held and not used, by kind. */
+  readonly leaks = new Counts();
   /** Statements that session_policy warns of, by kind. */
   readonly sessionWarnings = new Counts();
   /** Errors of Postgres relayed to clients, by SQLSTATE. */

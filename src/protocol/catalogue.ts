@@ -67,6 +67,13 @@ export const CATALOGUE = {
     message: 'pgsluice internal error: %s',
     safeToRetry: false,
   },
+  leak_reclaimed: {
+    sqlstate: '25P03',
+    severity: 'ERROR',
+    message: 'leak_reclaimed: the transaction was idle for %s and was rolled back, its server was needed by others',
+    hint: 'Nothing that the transaction did was kept: repeat it as a whole. Commit or roll back on every path of the application, also on that of an error. leak_detection_threshold and leak_reclaim say when this happens.',
+    safeToRetry: false,
+  },
   no_such_database: {
     sqlstate: '3D000',
     severity: 'FATAL',
@@ -79,6 +86,13 @@ export const CATALOGUE = {
     severity: 'FATAL',
     message: 'no PostgreSQL user name specified in startup packet',
     safeToRetry: false,
+  },
+  pin_idle_timeout: {
+    sqlstate: '57P05',
+    severity: 'FATAL',
+    message: 'pin_idle_timeout: the connection kept its server for %s without a statement',
+    hint: 'Drop temporary tables, release advisory locks and UNLISTEN when they are no longer needed; or raise pin_idle_timeout.',
+    safeToRetry: true,
   },
   pooler_shutdown: {
     sqlstate: '57P01',

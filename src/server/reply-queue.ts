@@ -105,6 +105,15 @@ export class ReplyQueue {
     return this.#untold;
   }
 
+  /** Something that may take its time is owed: a statement, and not only what prepares one. Looks at every entry. */
+  get owesExecution(): boolean {
+    for (let i = 0; i < this.#length; i += 1) {
+      const kind = this.#ring[(this.#head + i) & (this.#ring.length - 1)]! & KIND_MASK;
+      if (kind === EXECUTE || kind === QUERY || kind === FUNCTION_CALL || kind === SYNC) return true;
+    }
+    return false;
+  }
+
   get isCopyIn(): boolean {
     return this.#copyIn;
   }

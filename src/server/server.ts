@@ -5,6 +5,7 @@
 
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
+import type { PoolerError } from '../protocol/catalogue.ts';
 import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
 import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
@@ -17,6 +18,7 @@ import { type PreparedStatement, SERVER_NAME_PREFIX } from '../session/prepared.
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ListNode } from '../util/list.ts';
+import { Hold } from './hold.ts';
 import { MAX_REPORTED, readParameterStatus, type ServerLogin, type ServerLoginStep } from './login.ts';
 import { isAsynchronous } from './reply-kinds.ts';
 import { ReplyQueue, Route } from './reply-queue.ts';
@@ -40,6 +42,8 @@ export interface ServerHolder {
   onServerReady(): void;
   /** Replies were relayed; more are owed or a transaction is open. */
   onServerProgress(): void;
+  /** It held the server and did not use it: others get it. */
+  onServerReclaimed(error: PoolerError): void;
   /** It held the server too long, by a setting: it is to be closed with this error. */
   onServerExpired(reason: HeldServerReason, error: ErrorFields): void;
   /** The server is gone. told: the holder's client already has an error of Postgres' own that says so. */
@@ -47,7 +51,11 @@ export interface ServerHolder {
 }
 
 /** The settings that limit how long a server is held. */
-export type HeldServerReason = 'idle_transaction_timeout' | 'query_timeout' | 'transaction_timeout';
+export type HeldServerReason =
+  | 'idle_transaction_timeout'
+  | 'pin_idle_timeout'
+  | 'query_timeout'
+  | 'transaction_timeout';
 
 /** Who keeps the server (a pool). */
 export interface ServerOwner {
@@ -73,6 +81,7 @@ export type ServerCloseReason =
   | 'eof'
   | 'evicted'
   | 'internal_error'
+  | 'leak_reclaimed'
   | 'login_failed'
   | 'pool_idle_timeout'
   | 'protocol_violation'
@@ -194,6 +203,8 @@ export class Server implements StreamHandler, ListNode<Server> {
   /** When the open transaction began; 0 when none is open. */
   xactStartedAt = 0;
 
+  /** What its holder does with it. */
+  readonly hold = new Hold();
   /** Prepared statements of the protocol that clients share. */
   readonly statements = new ServerStatements();
   /** Nothing of the batch under way was answered to its holder, who resets it when a batch begins. */
@@ -543,6 +554,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     }
     if (holder !== null) {
       this.owner.stats.bytesSent += bytes;
+      this.hold.bytes += bytes;
       holder.stream.flush();
       if (holder.stream.isFull) this.stream.pauseReading();
     }

@@ -1,0 +1,13 @@
+// SHOW HOLDERS: who holds a server right now, those first that hold one and send nothing.
+
+import type { HolderRecord } from '../guard/holders.ts';
+import { holderRows } from '../observe/snapshot.ts';
+import { holderColumns } from './holder-columns.ts';
+import type { ShowContext } from './show-context.ts';
+import { tableReply } from './table.ts';
+
+const COLUMNS = holderColumns<HolderRecord>((row) => row);
+
+export function showHolders({ snapshot }: ShowContext): Buffer[] {
+  return tableReply(COLUMNS, holderRows(snapshot));
+}

@@ -1,0 +1,21 @@
+// SHOW LEAKS: servers that were held and not used, the last 200 of them, and what became of each.
+
+import type { Leak } from '../guard/leaks.ts';
+import { leakRows } from '../observe/snapshot.ts';
+import { holderColumns } from './holder-columns.ts';
+import type { ShowContext } from './show-context.ts';
+import { int, tableReply, text, timestamp } from './table.ts';
+
+const COLUMNS = [
+  int<Leak>('id', (row) => row.id),
+  text<Leak>('found_at', (row) => timestamp(row.at)),
+  text<Leak>('kind', (row) => row.kind),
+  text<Leak>('life', (row) => row.life),
+  int<Leak>('allowed_ms', (row) => row.allowedMs),
+  int<Leak>('waiting', (row) => row.waiting),
+  ...holderColumns<Leak>((row) => row.holder),
+];
+
+export function showLeaks({ snapshot }: ShowContext): Buffer[] {
+  return tableReply(COLUMNS, leakRows(snapshot));
+}

@@ -1,0 +1,67 @@
+// Rows: what is done about connections that are held and not used.
+import { EVERYWHERE, type SettingRows } from './row.ts';
+
+export const guardRows = {
+  guard: {
+    kind: 'bool',
+    default: true,
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'Whether held connections are watched at all: off, nothing is noted of statements, no leak is found or taken back, and errors of a full pool name no holder.',
+  },
+  leak_detection_threshold: {
+    kind: 'duration',
+    default: 5000,
+    zero: 'no leak is found',
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'A client that sends nothing for so long inside a transaction, or inside a batch of the extended protocol, is called a leak: in the log, in the metrics and in SHOW LEAKS. A statement that runs, a COPY, a client that reads its result slowly, and a session outside a transaction never are.',
+  },
+  leak_reclaim: {
+    kind: 'enum',
+    values: ['when_waiting', 'always', 'never'],
+    default: 'when_waiting',
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'When the server of such a client is taken back. when_waiting: when another client waits for one, the worst holder first; while clients wait, a holder that is silent for much longer than is usual for its kind of transaction is taken for a leak before leak_detection_threshold. always: as soon as it is a leak. never: it is reported only. The transaction is rolled back, and the client is told at its next statement (25P03).',
+  },
+  leak_reclaim_floor: {
+    kind: 'duration',
+    default: 1000,
+    min: 100,
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'Nobody loses its server sooner than after so long a silence, however unusual that is for its kind.',
+  },
+  leak_statement_text: {
+    kind: 'enum',
+    values: ['normalized', 'full', 'off'],
+    default: 'normalized',
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'How statements are shown in errors, in the log, on the console and over HTTP. normalized: without comments and literals. full: as they were sent, up to 1 kB. off: not at all.',
+  },
+  pin_idle_timeout: {
+    kind: 'duration',
+    default: 0,
+    zero: 'never: pinned servers are reported only',
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'A client that keeps its server beyond a transaction (a temporary table, an advisory lock, LISTEN and the like) and sends nothing for so long is closed, with an error that names what was lost.',
+  },
+  query_wait_timeout_action: {
+    kind: 'enum',
+    values: ['error', 'disconnect'],
+    default: 'error',
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'What a client gets whose wait for a server has timed out. error: an error, and it may try again on the same connection, unless what it sent opens a transaction and more may follow. disconnect: the connection is closed, as PgBouncer does.',
+  },
+} as const satisfies SettingRows;

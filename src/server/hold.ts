@@ -1,0 +1,124 @@
+// What a client does with the server that it holds, as a report may need it: written on the way of a statement with at
+// most one copy of 1 kB per batch, and read only when somebody asks.
+
+/** So much of a statement is copied. */
+export const NOTED_BYTES = 1024;
+
+/** The first bytes of a statement. */
+export class StatementNote {
+  #copy: Buffer | null = null;
+  #bytes: Buffer | null = null;
+  #start = 0;
+  #end = 0;
+  /** How long the statement is, in bytes; a message that is not whole counts with its parameter types. */
+  totalLength = 0;
+
+  get isEmpty(): boolean {
+    return this.#bytes === null;
+  }
+
+  clear(): void {
+    this.#bytes = null;
+  }
+
+  /** Copies the text that begins at buffer[start]; it ends with a zero byte, or at end. totalLength: as far as the message tells. */
+  copy(buffer: Buffer, start: number, end: number, totalLength: number): void {
+    this.#copy ??= Buffer.allocUnsafeSlow(NOTED_BYTES);
+    const length = Math.min(end - start, NOTED_BYTES);
+    buffer.copy(this.#copy, 0, start, start + length);
+    this.#bytes = this.#copy;
+    this.#start = 0;
+    this.#end = length;
+    this.totalLength = totalLength;
+  }
+
+  /** Keeps a text that nobody changes: that of a shared prepared statement. */
+  refer(text: Buffer): void {
+    this.#bytes = text;
+    this.#start = 0;
+    this.#end = Math.min(text.length, NOTED_BYTES);
+    this.totalLength = text.length;
+  }
+
+  /** The text without its zero byte, at most NOTED_BYTES of it: valid until the next note. */
+  read(): { readonly bytes: Buffer; readonly totalLength: number } {
+    if (this.#bytes === null) return { bytes: NOTHING, totalLength: 0 };
+    const bytes = this.#bytes.subarray(this.#start, this.#end);
+    const zero = bytes.indexOf(0);
+    return zero < 0 ? { bytes, totalLength: this.totalLength } : { bytes: bytes.subarray(0, zero), totalLength: zero };
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** One per server, used again for each link. Stamps of the clock, in ms. */
+export class Hold {
+  /** When the link was made; 0: there is none. */
+  since = 0;
+  /** Batches since then. */
+  statements = 0;
+  /** Bytes to and from the client since then. */
+  bytes = 0;
+  /** The longest that the client has been silent inside the transaction that is open. */
+  longestGapMs = 0;
+  /** The transaction has been idle: BEGIN and what follows came apart. */
+  isExplicit = false;
+  /** The statement that tells what kind of transaction this is: the first one behind BEGIN. */
+  readonly first = new StatementNote();
+  readonly #second = new StatementNote();
+  #last = this.first;
+
+  /** What was sent last. */
+  get last(): StatementNote {
+    return this.#last;
+  }
+
+  begin(now: number): void {
+    this.since = now;
+    this.statements = 0;
+    this.bytes = 0;
+    this.beginTransaction();
+    this.#second.clear();
+    this.#last = this.first;
+  }
+
+  beginTransaction(): void {
+    this.longestGapMs = 0;
+    this.isExplicit = false;
+    this.first.clear();
+  }
+
+  /** The client was silent for so long inside its transaction, and speaks again. */
+  resumed(gapMs: number): void {
+    this.isExplicit = true;
+    if (gapMs > this.longestGapMs) this.longestGapMs = gapMs;
+  }
+
+  /** A batch begins whose first text begins at buffer[start]. */
+  note(buffer: Buffer, start: number, end: number, totalLength: number): void {
+    const target = this.first.isEmpty && !opensTransaction(buffer, start, end) ? this.first : this.#second;
+    target.copy(buffer, start, end, totalLength);
+    this.#last = target;
+  }
+
+  /** A batch begins with a prepared statement. */
+  noteShared(text: Buffer): void {
+    const target = this.first.isEmpty && !opensTransaction(text, 0, text.length) ? this.first : this.#second;
+    target.refer(text);
+    this.#last = target;
+  }
+}
+
+/** BEGIN and START TRANSACTION with all their options are shorter. */
+const LONGEST_BEGIN = 120;
+
+/** The text is BEGIN or START TRANSACTION and nothing else: it says nothing about what the transaction is for. */
+function opensTransaction(buffer: Buffer, start: number, end: number): boolean {
+  let at = start;
+  while (at < end && buffer[at]! <= 0x20 && buffer[at] !== 0) at += 1;
+  const letter = buffer[at]! | 0x20;
+  if ((letter !== 0x62 && letter !== 0x73) || end - at > LONGEST_BEGIN) return false; // b, s
+  return (
+    /^(begin|start\s+transaction)\b[^;]*;?\s*\0?/i.exec(buffer.toString('latin1', at, end))?.[0].length === end - at
+  );
+}
