@@ -19,6 +19,7 @@ import { type Dial, dial } from './net/dial.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
+import { EventRing } from './observe/event-ring.ts';
 import { createLog, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
@@ -78,7 +79,12 @@ export class App {
     this.#dial = options.dial ?? dial;
     this.clock = options.clock ?? new SteadyClock();
     this.clients = new Clients((server, pool, done) => this.#cancel(server, pool, done));
-    this.observer = new Observer(this.log, () => this.config.settings);
+    this.observer = new Observer(
+      this.log,
+      () => this.config.settings,
+      this.clock,
+      new EventRing(config.settings.event_ring_size),
+    );
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
@@ -86,17 +92,24 @@ export class App {
       pools: this.pools,
       clients: this.clients,
       log: this.log,
+      events: this.observer.events,
       config,
       load: options.load ?? null,
       onConfig: () => {
         this.#maxClients = this.#clientLimit();
+        this.observer.events.resize(this.config.settings.event_ring_size);
       },
       onStop: () => void this.stop(),
     });
     this.#maxClients = this.#clientLimit();
     this.leaks = new Leaks(this.clock, this.observer);
     this.#poolContext = this.#makePoolContext();
-    this.#console = new Console({ control: this.control, version: packageVersion(), snapshot: () => this.snapshot() });
+    this.#console = new Console({
+      control: this.control,
+      version: packageVersion(),
+      events: this.observer.events,
+      snapshot: () => this.snapshot(),
+    });
     this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
     this.#host = this.#makeHost();
     this.health = new Health(this.control, this.pools);
@@ -114,8 +127,7 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => this.control.tick(),
       onBug: (error) => this.observer.bug(error),
-      onStall: (stalledMs) =>
-        this.log.warn({ stalledMs: Math.round(stalledMs) }, 'the process stood still; no timeout counts that time'),
+      onStall: (stalledMs) => this.observer.stalled(stalledMs),
     });
   }
 
@@ -191,7 +203,9 @@ export class App {
   async #listenHttp(): Promise<void> {
     const { http_listen_addr, http_listen_port, health_listen_addr, health_listen_port } = this.config.settings;
     const parts = { health: this.health, metrics: this.metrics };
-    if (http_listen_port !== 0) this.#https.push(await startHttp(parts, http_listen_addr, http_listen_port));
+    // What names clients and their statements is not for the address of a pod.
+    const allParts = { ...parts, events: this.observer.events };
+    if (http_listen_port !== 0) this.#https.push(await startHttp(allParts, http_listen_addr, http_listen_port));
     if (health_listen_addr !== '') this.#https.push(await startHttp(parts, health_listen_addr, health_listen_port));
   }
 

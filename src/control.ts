@@ -7,6 +7,7 @@ import { effectiveSettings } from './config/effective.ts';
 import { formatProblems, type Problem } from './config/problems.ts';
 import { afterReload, planReload, type ReloadChange } from './config/reload-plan.ts';
 import type { Settings } from './config/settings-table.ts';
+import type { EventRing } from './observe/event-ring.ts';
 import type { Logger } from './observe/log.ts';
 import type { Pool } from './pool/pool.ts';
 import type { Pools } from './pool/pools.ts';
@@ -21,6 +22,8 @@ export interface ControlOptions {
   readonly pools: Pools;
   readonly clients: Clients;
   readonly log: Logger;
+  /** The flight recorder. */
+  readonly events: EventRing;
   /** The configuration in force. */
   readonly config: Config;
   /** Reads the file again; null where there is none (the demo). */
@@ -81,6 +84,7 @@ export class Control {
     if (database === null) this.#isPaused = true;
     else this.#pausedDatabases.add(database);
     this.#options.log.info({ database: database ?? '*' }, 'pause');
+    this.#options.events.add('pause', { database: database ?? '' });
     for (const pool of this.#poolsOf(database)) pool.pause();
     return new Promise((done) => {
       this.#pauseWaiters.push({ database, done });
@@ -95,12 +99,14 @@ export class Control {
       this.#pausedDatabases.clear();
     } else this.#pausedDatabases.delete(database);
     this.#options.log.info({ database: database ?? '*' }, 'resume');
+    this.#options.events.add('resume', { database: database ?? '' });
     for (const pool of this.#poolsOf(database)) if (!this.isPaused(pool.database)) pool.resume();
   }
 
   /** Every server is replaced when its client lets go. PgBouncer: RECONNECT. */
   reconnect(database: string | null): void {
     this.#options.log.info({ database: database ?? '*' }, 'reconnect');
+    this.#options.events.add('reconnect', { database: database ?? '' });
     for (const pool of this.#poolsOf(database)) pool.reconnect('reconnect');
   }
 
@@ -109,6 +115,7 @@ export class Control {
     if (database === null) this.#isPaused = true;
     else this.#pausedDatabases.add(database);
     this.#options.log.warn({ database: database ?? '*' }, 'kill');
+    this.#options.events.add('kill', { database: database ?? '' });
     const error = poolerError('admin_forced_disconnect');
     for (const client of [...this.#options.clients]) {
       const isMeant = client.pool !== null && (database === null || client.pool.database === database);
@@ -131,19 +138,22 @@ export class Control {
   /** New clients of the database are refused. PgBouncer: DISABLE. */
   disable(database: string): void {
     this.#disabledDatabases.add(database);
+    this.#options.events.add('disable', { database });
   }
 
   /** PgBouncer: ENABLE. */
   enable(database: string): void {
     this.#disabledDatabases.delete(database);
+    this.#options.events.add('enable', { database });
   }
 
   /** Reads the file again: all of it takes hold, or nothing does. PgBouncer: RELOAD. */
   reload(): ReloadResult {
-    const { load, log } = this.#options;
+    const { load, log, events } = this.#options;
     const result = load === null ? ({ ok: true, config: this.#config } as const) : load();
     if (!result.ok) {
       log.error({ problems: formatProblems(result.problems) }, 'reload: the file has problems, nothing was changed');
+      events.add('reload', { cause: 'refused', text: formatProblems(result.problems) });
       return result;
     }
     const changes = planReload(this.#config, result.config);
@@ -151,6 +161,7 @@ export class Control {
     for (const { key, scope, from, to, reload } of changes)
       log.info({ key, scope, from, to, reload }, 'reload: changed');
     log.info({ changes: changes.length }, 'reload');
+    events.add('reload', { cause: 'done', text: changes.map(({ key }) => key).join(', ') });
     this.#config = afterReload(this.#config, result.config);
     log.level = this.#config.settings.log_level;
     this.#options.onConfig(this.#config);
@@ -198,6 +209,7 @@ export class Control {
     if (this.#shutdown === null) this.#shutdownStartedAt = performance.now();
     this.#shutdown = mode;
     this.#options.log.info({ mode, clients: this.#options.clients.size }, 'shutdown');
+    this.#options.events.add('shutdown', { cause: mode });
     if (this.#shutdownTimer !== null) clearInterval(this.#shutdownTimer);
     if (mode === 'immediate') {
       this.#finish();

@@ -3,6 +3,7 @@
 import type { ConsoleSession } from '../client/console-link.ts';
 import type { ConsoleRole } from '../client/gatekeeper.ts';
 import type { Control } from '../control.ts';
+import type { EventRing } from '../observe/event-ring.ts';
 import type { Sources } from '../observe/snapshot.ts';
 import { errorResponse } from '../protocol/error-fields.ts';
 import { Frontend, TxStatus } from '../protocol/message-types.ts';
@@ -16,6 +17,7 @@ import { PGBOUNCER_VERSION } from './show-version.ts';
 export interface ConsoleOptions {
   readonly control: Control;
   readonly version: string;
+  readonly events: EventRing;
   snapshot(): Sources;
 }
 
@@ -86,15 +88,16 @@ export class Console {
 
   async #execute(statement: string, role: ConsoleRole): Promise<Buffer[]> {
     const command = parseCommand(statement);
-    if (command === null)
+    const takesLimit = command?.verb === 'SHOW' && command.argument === 'events';
+    if (command === null || (command.limit !== null && !takesLimit))
       throw new ConsoleError('42601', `invalid command '${statement.slice(0, 100)}', use SHOW HELP;`);
-    const { control, version } = this.#options;
+    const { control, version, events } = this.#options;
     if (command.verb === 'SHOW') {
       const show = SHOWS.get(command.argument ?? '');
       if (show === undefined) {
         throw new ConsoleError('42601', `invalid command '${statement.slice(0, 100)}', use SHOW HELP;`);
       }
-      return show({ control, version, snapshot: this.#options.snapshot() });
+      return show({ control, version, events, limit: command.limit, snapshot: this.#options.snapshot() });
     }
     const run = COMMANDS.get(command.verb);
     if (run === undefined)

@@ -5,6 +5,7 @@ import { commandComplete } from '../protocol/writer.ts';
 
 const DETAIL = `
 	SHOW CLIENTS|CONFIG|DATABASES|HELP|HOLDERS|LEAKS|POOLS|SERVERS|VERSION
+	SHOW EVENTS [<n>]
 	RELOAD
 	PAUSE [<db>]
 	RESUME [<db>]

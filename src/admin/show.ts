@@ -4,6 +4,7 @@ import { showClients } from './show-clients.ts';
 import { showConfigTable } from './show-config.ts';
 import type { ShowContext } from './show-context.ts';
 import { showDatabases } from './show-databases.ts';
+import { showEvents } from './show-events.ts';
 import { showHelp } from './show-help.ts';
 import { showHolders } from './show-holders.ts';
 import { showLeaks } from './show-leaks.ts';
@@ -16,6 +17,7 @@ export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = ne
   ['clients', showClients],
   ['config', showConfigTable],
   ['databases', showDatabases],
+  ['events', showEvents],
   ['help', showHelp],
   ['holders', showHolders],
   ['leaks', showLeaks],

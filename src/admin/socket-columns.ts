@@ -14,7 +14,7 @@ export interface SocketKind<Row extends SocketRow> {
 }
 
 /** PgBouncer shows addresses in memory here: ours are a letter and the number of the client (c) or server (s). */
-function pointer(letter: 'c' | 's', id: number | null): string {
+export function pointer(letter: 'c' | 's', id: number | null): string {
   return id === null ? '' : `${letter}${id}`;
 }
 

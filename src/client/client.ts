@@ -43,6 +43,9 @@ const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
 /** What was written together with a batch, in one go or several, has arrived when it has been quiet for so long. */
 const IN_FLIGHT_MS = 100;
 
+/** Checkouts that waited for less are not told: in a busy pool each of them waits a little. */
+const WORTH_TELLING_MS = 10;
+
 const NO_SESSION = new SessionKeeper(ParameterSet.EMPTY);
 
 const READY_IDLE = readyForQuery(TxStatus.Idle);
@@ -61,6 +64,8 @@ export interface ClientEvents {
   bug(error: unknown): void;
   /** An error of ours that leaves the client connected. */
   clientRefused(client: Client, error: ErrorFields): void;
+  /** It has a server after a wait that is worth telling. */
+  clientWaited(client: Client, server: Server, waitedMs: number): void;
 }
 
 /** What a client asks of the house around it. */
@@ -578,7 +583,9 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   onAssigned(server: Server): void {
     moveClient(this, ClientState.Active, this.#host.lists);
     this.#hold(server, this.#host.clock.now());
-    this.pool!.stats.waitTimeMs += this.linkedAt - this.waitingSince;
+    const waitedMs = this.linkedAt - this.waitingSince;
+    this.pool!.stats.waitTimeMs += waitedMs;
+    if (waitedMs >= WORTH_TELLING_MS) this.#host.events.clientWaited(this, server, waitedMs);
     if (this.#stage === 'welcome' || this.#reclaimed !== null || !server.isFitFor(this, this.parameters))
       this.#prepare();
     else {

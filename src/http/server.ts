@@ -1,13 +1,17 @@
-// The HTTP server: health and metrics, on http_listen_addr and, where it is set, on health_listen_addr.
+// The HTTP server: health and metrics, on http_listen_addr and, where it is set, on health_listen_addr; the rest on the first only.
 
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
+import type { EventRing } from '../observe/event-ring.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { addEvents } from './events.ts';
 import type { Health } from './health.ts';
 
 export interface HttpParts {
   readonly health: Health;
   readonly metrics: Metrics;
+  /** Not on an address for probes only: they name clients. */
+  readonly events?: EventRing;
 }
 
 /** The four that a pod's address may serve: they change nothing and name no client. */
@@ -26,8 +30,16 @@ function addProbes(server: FastifyInstance, { health, metrics }: HttpParts): voi
 
 /** Listens; rejects with Node's own error when the address can't be had. */
 export async function startHttp(parts: HttpParts, address: string, port: number): Promise<HttpServer> {
-  const server = Fastify({ logger: false, forceCloseConnections: true, bodyLimit: 64 * 1024, requestTimeout: 10_000 });
+  const server = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: 64 * 1024,
+    requestTimeout: 10_000,
+    // A parameter that does not exist is told, not dropped.
+    ajv: { customOptions: { removeAdditional: false } },
+  });
   addProbes(server, parts);
+  if (parts.events !== undefined) addEvents(server, parts.events);
   await server.listen({ host: address === '*' ? '::' : address, port });
   return new HttpServer(server);
 }

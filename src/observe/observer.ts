@@ -8,7 +8,10 @@ import type { Pool, PoolEvents } from '../pool/pool.ts';
 import type { ClientCloseReason } from '../pool/pool-client.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import type { Server, ServerCloseReason } from '../server/server.ts';
+import type { Clock } from '../util/clock.ts';
 import { Counts } from '../util/counts.ts';
+import { type EventFacts, type EventKind, toldEvent } from './event.ts';
+import type { EventRing } from './event-ring.ts';
 import type { Logger } from './log.ts';
 
 /** Server closes that an operator should see without looking for them. */
@@ -22,6 +25,27 @@ const WARNING_REASONS: ReadonlySet<ServerCloseReason> = new Set([
   'socket_error',
 ]);
 
+/** Nobody is in the pool: the login failed. */
+const LOGIN_REASONS: ReadonlySet<ServerCloseReason> = new Set([
+  'connect_failed',
+  'login_failed',
+  'server_connect_timeout',
+]);
+
+/** Ends of servers that cost a new login and are nobody's error. */
+const COSTLY_REASONS: ReadonlySet<ServerCloseReason> = new Set(['cancel_wait_timeout', 'client_disconnect_in_query']);
+
+/** Waits that end like this: the pool is exhausted. */
+const EXHAUSTED: Readonly<Record<string, EventKind>> = {
+  query_wait_timeout: 'wait_timeout',
+  queue_full: 'queue_full',
+  shed: 'shed',
+};
+
+/** A pool that was exhausted within this time has told why already. */
+const QUIET_MS = 60_000;
+const DUMPED_EVENTS = 100;
+
 export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   /** By name of the catalogue, or SQLSTATE where Postgres' own refusal was passed on. */
   readonly poolerErrors = new Counts();
@@ -31,12 +55,18 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   readonly leaks = new Counts(200);
   clientLogins = 0;
   bugs = 0;
+  /** The flight recorder. */
+  readonly events: EventRing;
   readonly #log: Logger;
   readonly #settings: () => Settings;
+  readonly #clock: Clock;
+  readonly #exhaustedAt = new WeakMap<Pool, number>();
 
-  constructor(log: Logger, settings: () => Settings) {
+  constructor(log: Logger, settings: () => Settings, clock: Clock, events: EventRing) {
     this.#log = log;
     this.#settings = settings;
+    this.#clock = clock;
+    this.events = events;
   }
 
   clientLogin(client: Client): void {
@@ -63,8 +93,13 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
     this.#pooler(client, 'code' in error ? String(error.code) : error.sqlstate, error, error.detail ?? '');
   }
 
+  clientWaited(client: Client, server: Server, waitedMs: number): void {
+    this.events.add('wait', { ...eventOf(client), server: server.id, durationMs: waitedMs });
+  }
+
   #pooler(client: Client, cause: string, error: ErrorFields, detail: string): void {
     this.poolerErrors.add(cause);
+    this.#record(client, cause, error);
     if (!this.#settings().log_pooler_errors) return;
     const { sqlstate, message } = error;
     this.#log.warn(
@@ -73,12 +108,46 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
     );
   }
 
+  #record(client: Client, cause: string, error: ErrorFields): void {
+    const { pool } = client;
+    const exhausted = pool === null ? undefined : EXHAUSTED[cause];
+    const text = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`;
+    const facts = { ...eventOf(client), cause, text };
+    if (pool === null || exhausted === undefined) {
+      this.events.add(client.isLoggingIn ? 'client_refused' : 'error', facts);
+      return;
+    }
+    const now = this.#clock.now();
+    this.events.add(exhausted, { ...facts, durationMs: now - client.waitingSince });
+    const before = this.#exhaustedAt.get(pool) ?? Number.NEGATIVE_INFINITY;
+    this.#exhaustedAt.set(pool, now);
+    if (now - before >= QUIET_MS) this.#dump(pool);
+  }
+
+  /** What led to it, while it is still there. */
+  #dump(pool: Pool): void {
+    const events = this.events.list({ pool, limit: DUMPED_EVENTS }).map(toldEvent);
+    if (events.length > 0) this.#log.warn({ database: pool.database, user: pool.user, events }, 'event ring');
+  }
+
   serverLogin(pool: Pool, server: Server): void {
     if (this.#settings().log_connections) this.#log.info(whichServer(pool, server), 'server login');
   }
 
   serverClosed(pool: Pool, server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
     this.serverCloses.add(reason);
+    const isTrouble = WARNING_REASONS.has(reason) || COSTLY_REASONS.has(reason) || error !== null;
+    if (isTrouble) {
+      this.events.add(LOGIN_REASONS.has(reason) ? 'server_login_failed' : 'server_closed', {
+        cause: reason,
+        database: pool.database,
+        user: pool.user,
+        application: server.parameters.entries.get('application_name') ?? '',
+        server: server.id,
+        durationMs: this.#clock.now() - server.createdAt,
+        text: error?.message ?? '',
+      });
+    }
     const facts = {
       ...whichServer(pool, server),
       reason,
@@ -120,8 +189,27 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
 
   bug(error: unknown): void {
     this.bugs += 1;
+    this.events.add('bug', { text: error instanceof Error ? error.message : String(error) });
     this.#log.error({ err: error }, 'internal error: please report it');
   }
+
+  /** The process stood still. */
+  stalled(stalledMs: number): void {
+    const facts = { stalledMs: Math.round(stalledMs) };
+    this.events.add('stall', { durationMs: stalledMs });
+    this.#log.warn(facts, 'the process stood still; no timeout counts that time');
+  }
+}
+
+/** Of a client inside a pool: the pool's names, so that its events are found under them. */
+function eventOf(client: Client): EventFacts {
+  const { startup, pool } = client;
+  return {
+    database: pool?.database ?? startup?.database ?? '',
+    user: pool?.user ?? startup?.user ?? '',
+    application: client.applicationName,
+    client: client.id,
+  };
 }
 
 function whoIs(client: Client): object {

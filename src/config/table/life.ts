@@ -2,6 +2,17 @@
 import { GLOBAL, type SettingRows } from './row.ts';
 
 export const lifeRows = {
+  event_ring_size: {
+    kind: 'int',
+    min: 0,
+    max: 1_000_000,
+    default: 5_000,
+    zero: 'off',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'How many events the flight recorder keeps for SHOW EVENTS, /api/v1/events and the log line "event ring". An entry takes at most 1 kB, 250 bytes on average.',
+  },
   log_connections: {
     kind: 'bool',
     default: true,

@@ -27,7 +27,7 @@ export const listenRows = {
     scope: GLOBAL,
     reload: 'restart',
     ours: true,
-    doc: 'The address of the HTTP server: health and metrics.',
+    doc: 'The address of the HTTP server: health, metrics and events.',
   },
   http_listen_port: {
     kind: 'int',

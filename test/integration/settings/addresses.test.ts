@@ -1,24 +1,14 @@
 // Settings of the addresses where pgsluice answers.
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer, connect as netConnect } from 'node:net';
+import { connect as netConnect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
 import { needTool, skipBecause } from '../../support/tools.ts';
 import { connectAndLogin } from '../../support/wire.ts';
 import { errorOf, fakeFor, poolerFor, targetOf } from './for-settings.ts';
+import { freePort } from './free-port.ts';
 
 const login = { user: 'app', password: 'secret', database: 'app' };
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** 'connect', or the code of the error. */
 function dial(host: string, port: number): Promise<string | undefined> {
