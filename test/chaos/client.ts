@@ -1,8 +1,8 @@
 // A client of the chaos run: one random action after the other, each with tokens of its own.
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Random } from '../../src/cli/demo/random.ts';
 import * as build from '../support/wire-messages.ts';
 import { type Address, ChaosConnection, ConnectionLost, cancel, type Expectation } from './connection.ts';
-import type { Random } from './random.ts';
 import type { Tally } from './tally.ts';
 
 /** What is known of the transactions that wrote to the ledger. */

@@ -1,11 +1,11 @@
 // A chaos run: many clients that misbehave over few servers that are killed, and the count of what went wrong.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
+import { Random } from '../../src/cli/demo/random.ts';
 import { queryOn } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { ChaosClient, type Ledger } from './client.ts';
 import type { Address } from './connection.ts';
-import { Random } from './random.ts';
 import { newTally, report, type Tally } from './tally.ts';
 
 export interface ChaosOptions {

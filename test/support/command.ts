@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { queryOn } from './postgres.ts';
@@ -35,8 +36,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** `pgsluice run` in front of one database; resolves when a query goes through. */
-export async function startCommand(target: Target, settings: Record<string, unknown> = {}): Promise<RunningCommand> {
+/** `pgsluice run` in front of one database; resolves when a query goes through. `onLine` gets its log, which else is shown. */
+export async function startCommand(
+  target: Target,
+  settings: Record<string, unknown> = {},
+  onLine: ((line: string) => void) | null = null,
+): Promise<RunningCommand> {
   const port = await freePort();
   const { host, user, password, database } = target;
   const dir = mkdtempSync(join(tmpdir(), 'pgsluice-command-'));
@@ -50,7 +55,10 @@ export async function startCommand(target: Target, settings: Record<string, unkn
     ...settings,
   };
   writeFileSync(file, stringify(tree));
-  const child = spawn(process.execPath, ['--disable-sigusr1', COMMAND, 'run', '--config', file], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['--disable-sigusr1', COMMAND, 'run', '--config', file], {
+    stdio: ['ignore', onLine === null ? 'inherit' : 'pipe', 'inherit'],
+  });
+  if (onLine !== null && child.stdout !== null) createInterface(child.stdout).on('line', onLine);
   const address = { host: '127.0.0.1', port, user, password, database };
   await waitUntil(() => queryOn(address, 'SELECT 1'), { timeoutMs: 15_000, what: 'a query through the command' });
   return {

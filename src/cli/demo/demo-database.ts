@@ -1,7 +1,7 @@
 // The database of the demo: an embedded Postgres with a user `app` and a database `app`, and a query to see that a way to it is open.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from 'pg';
+import type { Client, ClientConfig } from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 
 /** Known to everybody who reads this, and good for a database on the loopback address that is thrown away. */
@@ -18,7 +18,7 @@ export interface Address {
 const QUERY_TIMEOUT_MS = 15_000;
 
 /** `pg` is, like the embedded Postgres, a development dependency: only the demo and the tests need it. */
-async function newClient(address: Address): Promise<Client> {
+export async function newClient(address: ClientConfig): Promise<Client> {
   let pg: typeof import('pg');
   try {
     pg = await import('pg');
