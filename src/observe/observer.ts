@@ -3,7 +3,7 @@
 import type { Client, ClientEvents } from '../client/client.ts';
 import type { Settings } from '../config/settings-table.ts';
 import { printable } from '../guard/exhaustion.ts';
-import type { Leak, LeakEvents } from '../guard/leaks.ts';
+import type { Leak, LeakEvents, LeakLife } from '../guard/leaks.ts';
 import type { Pool, PoolEvents } from '../pool/pool.ts';
 import type { ClientCloseReason } from '../pool/pool-client.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
@@ -45,6 +45,13 @@ const EXHAUSTED: Readonly<Record<string, EventKind>> = {
 /** A pool that was exhausted within this time has told why already. */
 const QUIET_MS = 60_000;
 const DUMPED_EVENTS = 100;
+
+const EVENT_OF_LIFE: Readonly<Record<LeakLife, EventKind>> = {
+  leaked: 'leak',
+  reclaimed: 'reclaim',
+  returned_late: 'returned_late',
+  client_gone: 'leak_client_gone',
+};
 
 export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   /** By name of the catalogue, or SQLSTATE where Postgres' own refusal was passed on. */
@@ -121,7 +128,7 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
     this.events.add(exhausted, { ...facts, durationMs: now - client.waitingSince });
     const before = this.#exhaustedAt.get(pool) ?? Number.NEGATIVE_INFINITY;
     this.#exhaustedAt.set(pool, now);
-    if (now - before >= QUIET_MS) this.#dump(pool);
+    if (pool.settings.guard && now - before >= QUIET_MS) this.#dump(pool);
   }
 
   /** What led to it, while it is still there. */
@@ -168,6 +175,16 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   leak(leak: Leak): void {
     const { id, kind, life, holder, allowedMs, waiting } = leak;
     const { applicationName, heldMs, silentMs, tags, address, port, ...others } = holder;
+    this.events.add(EVENT_OF_LIFE[life], {
+      cause: kind,
+      database: holder.database,
+      user: holder.user,
+      application: applicationName,
+      client: holder.clientId,
+      server: holder.serverId,
+      durationMs: silentMs,
+      text: holder.statement,
+    });
     if (life === 'leaked' || life === 'reclaimed') this.leaks.add(`${kind}\0${life}\0${printable(applicationName)}`);
     this.#log.warn(
       {

@@ -71,7 +71,9 @@ test('a lone BEGIN that has waited is refused and the client stays', async () =>
     const replies = await client.readUntil('Z');
     expect(types(replies)).toBe('EZ');
     expect(replies[0]?.fields).toMatchObject({ S: 'ERROR', C: '53300' });
-    expect(replies[0]?.fields?.D).toMatch(/pool_size 1, servers 1, in use 1 \(running 0, idle in transaction 1, pinned 0\), idle 0, login 0, waiting 1; held for /);
+    expect(replies[0]?.fields?.D).toMatch(
+      /pool_size 1, servers 1, in use 1 \(running 0, idle in transaction 1, pinned 0\), idle 0, login 0, waiting 1; held for /,
+    );
     expect(replies[1]?.txStatus).toBe('I');
   });
 });
