@@ -1,5 +1,6 @@
 // Which SHOW there is, each in a file of its own.
 
+import { showApplications } from './show-applications.ts';
 import { showClients } from './show-clients.ts';
 import { showConfigTable } from './show-config.ts';
 import type { ShowContext } from './show-context.ts';
@@ -14,6 +15,7 @@ import { showVersion } from './show-version.ts';
 
 /** By the name behind SHOW, lower case. */
 export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = new Map([
+  ['applications', showApplications],
   ['clients', showClients],
   ['config', showConfigTable],
   ['databases', showDatabases],

@@ -35,8 +35,6 @@ import { ClientState, type ClientStateful, moveClient, type PoollessLists } from
 const MAX_UNREAD_BYTES = 65_536;
 /** Statements sent and not answered: a pipeline may be this deep before it is read no further. */
 const MAX_OUTSTANDING = 65_536;
-/** How many sets of startup parameters a pool remembers what Postgres reports for. */
-const MAX_REPORTS = 1_000;
 /** Protocol 3.0 has 4 bytes, 3.2 up to 256. Postgres: MyCancelKeyLength is 32 there. */
 const CANCEL_KEY_LENGTH = { old: 4, new: 32 } as const;
 
@@ -269,8 +267,8 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
       this.dedicated = new Map([...startup.parameters.entries, ['replication', value]]);
     }
     moveClient(this, ClientState.Active, this.#host.lists);
-    const known = this.dedicated === null ? pool.reports.get(this.parameters.key) : undefined;
-    if (known !== undefined) {
+    const known = this.dedicated === null ? pool.reports.find(this.parameters) : null;
+    if (known !== null) {
       this.parameters = known.parameters;
       this.session = new SessionKeeper(known.parameters);
       this.#welcome(known.reported);
@@ -634,10 +632,8 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   #prepared(server: Server): void {
     if (this.#stage === 'welcome') {
       const reported = new Map(server.reported);
-      const { reports } = this.pool!;
-      if (reports.size >= MAX_REPORTS) reports.clear();
       if (this.dedicated === null) {
-        reports.set(this.parameters.key, { reported, parameters: server.parameters });
+        this.pool!.reports.learn(this.parameters, { reported, parameters: server.parameters });
         this.parameters = server.parameters;
         this.session = new SessionKeeper(server.parameters);
       }

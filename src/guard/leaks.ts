@@ -10,6 +10,7 @@ import { poolerError } from '../protocol/catalogue.ts';
 import type { Server } from '../server/server.ts';
 import type { Clock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
+import { Applications } from './applications.ts';
 import { holderText } from './exhaustion.ts';
 import { holderState, isUnused, type LeakKind, silentSince } from './gaps.ts';
 import { clientOf, type HolderRecord, holderRecord } from './holders.ts';
@@ -25,6 +26,8 @@ export interface Leak {
   readonly at: number;
   readonly kind: LeakKind;
   life: LeakLife;
+  /** Taken back before leak_detection_threshold, because it was far outside its kind. */
+  readonly isEarly: boolean;
   /** Who, and how it stood when it was found, and at the end. */
   holder: HolderRecord;
   /** The silence that was allowed when it was found, and how many clients waited. */
@@ -62,6 +65,7 @@ const QUARANTINE_SHARE = 10;
 
 export class Leaks implements PoolGuard {
   readonly kinds = new Kinds();
+  readonly applications = new Applications();
   readonly #clock: Clock;
   readonly #events: LeakEvents;
   readonly #open = new Map<Server, OpenLeak>();
@@ -101,6 +105,7 @@ export class Leaks implements PoolGuard {
     const { guard, leak_detection_threshold: threshold, leak_reclaim } = pool.settings;
     const isOn = guard && threshold > 0;
     const suspects = isOn ? this.#suspects(pool, now) : [];
+    this.applications.sample(pool, now);
     this.#settle(pool, now);
     if (suspects.length === 0) {
       this.#suspected.delete(pool);
@@ -193,7 +198,7 @@ export class Leaks implements PoolGuard {
     leak.holder = holderRecord(pool, server, client, now);
     const detail = `${holderText(leak.holder)}; ${pool.clients.waiting.length} clients waited for one of ${pool.settings.pool_size} servers`;
     client.onServerReclaimed(poolerError('leak_reclaimed', formatDuration(Math.round(silentMs)), detail));
-    this.#events.leak(leak);
+    this.#tell(leak);
     return true;
   }
 
@@ -201,10 +206,10 @@ export class Leaks implements PoolGuard {
     const { server, client } = suspect;
     const leak = this.#record(pool, suspect, allowedMs, now);
     this.#open.set(server, { leak, pool, client, silentSince: silentSince(server, client) });
-    this.#events.leak(leak);
+    this.#tell(leak);
   }
 
-  #record(pool: Pool, { server, client, kind, leakKind }: Suspect, allowedMs: number, now: number): Leak {
+  #record(pool: Pool, { server, client, kind, leakKind, silentMs }: Suspect, allowedMs: number, now: number): Leak {
     kind.leaked(now);
     pool.stats.leaks.add(leakKind);
     this.#lastId += 1;
@@ -213,6 +218,7 @@ export class Leaks implements PoolGuard {
       at: Date.now(),
       kind: leakKind,
       life: 'leaked',
+      isEarly: silentMs < pool.settings.leak_detection_threshold,
       holder: holderRecord(pool, server, client, now),
       allowedMs,
       waiting: pool.clients.waiting.length,
@@ -220,6 +226,11 @@ export class Leaks implements PoolGuard {
     this.#recent.push(leak);
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
     return leak;
+  }
+
+  #tell(leak: Leak): void {
+    this.applications.leak(leak);
+    this.#events.leak(leak);
   }
 
   /** Leaks that have ended by themselves. */
@@ -236,7 +247,7 @@ export class Leaks implements PoolGuard {
       leak.life = client.state === 'closed' ? 'client_gone' : 'returned_late';
       // Until it spoke again, or at most a tick later.
       leak.holder = { ...leak.holder, silentMs: Math.max((isHeld ? client.activeAt : now) - open.silentSince, 0) };
-      this.#events.leak(leak);
+      this.#tell(leak);
     }
   }
 }

@@ -1,8 +1,9 @@
 // What Prometheus reads: made from the snapshot when it asks, so that counting costs the data plane nothing more.
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { printable } from '../guard/exhaustion.ts';
 import type { Observer } from './observer.ts';
-import { type PoolRow, poolRows, type Sources } from './snapshot.ts';
+import { applicationRows, type PoolRow, poolRows, type Sources } from './snapshot.ts';
 
 export interface MetricsSources {
   readonly observer: Observer;
@@ -107,12 +108,45 @@ export class Metrics {
         }
       },
     );
+    this.#counter(
+      'pgsluice_application_held_seconds_total',
+      'Time that the application held servers, by what it did with them: used, or silent inside a transaction.',
+      ['application_name', 'state'],
+      (add) => {
+        for (const [application, heldMs, idleMs] of this.#byApplication()) {
+          add([application, 'used'], (heldMs - idleMs) / 1000);
+          add([application, 'idle_in_transaction'], idleMs / 1000);
+        }
+      },
+    );
+    this.#counter(
+      'pgsluice_application_waits_caused_seconds_total',
+      'Time that others waited while the application held servers and was silent inside a transaction.',
+      ['application_name'],
+      (add) => {
+        for (const [application, , , waitsMs] of this.#byApplication()) add([application], waitsMs / 1000);
+      },
+    );
     this.#counter('pgsluice_client_closes_total', 'Ends of client connections, by reason.', ['reason'], (add) => {
       for (const [reason, count] of observer.clientCloses) add([reason], count);
     });
     this.#counter('pgsluice_server_closes_total', 'Ends of server connections, by reason.', ['reason'], (add) => {
       for (const [reason, count] of observer.serverCloses) add([reason], count);
     });
+  }
+
+  /** Over all routes: application, ms held, ms idle, ms that others waited. */
+  #byApplication(): (readonly [string, number, number, number])[] {
+    const sums = new Map<string, [string, number, number, number]>();
+    for (const { application, heldMs, idleMs, waitsCausedMs } of applicationRows(this.#sources.snapshot())) {
+      const name = printable(application);
+      const sum = sums.get(name) ?? [name, 0, 0, 0];
+      sum[1] += heldMs;
+      sum[2] += idleMs;
+      sum[3] += waitsCausedMs;
+      sums.set(name, sum);
+    }
+    return [...sums.values()];
   }
 
   #addPools(): void {

@@ -2,6 +2,7 @@
 
 import type { Client } from '../client/client.ts';
 import type { Clients } from '../client/clients.ts';
+import type { ApplicationRow } from '../guard/applications.ts';
 import { type HolderRecord, holderRecords } from '../guard/holders.ts';
 import type { Leak, Leaks } from '../guard/leaks.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -120,6 +121,13 @@ function pinsOf(pool: Pool): ReadonlyMap<string, number> {
 /** Of all pools, those first that hold a server and do not use it. */
 export function holderRows({ pools, now }: Sources): readonly HolderRecord[] {
   return [...pools].flatMap((pool) => holderRecords(pool, now));
+}
+
+/** Those first that others waited for longest. */
+export function applicationRows({ leaks }: Sources): readonly ApplicationRow[] {
+  return [...leaks.applications].sort(
+    (a, b) => b.waitsCausedMs - a.waitsCausedMs || b.leaks - a.leaks || b.heldMs - a.heldMs,
+  );
 }
 
 /** Oldest first. */

@@ -15,7 +15,6 @@ import { CustomNames } from '../session/custom-names.ts';
 import { CatalogReader, catalogQuery, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
 import { partsToInspect } from '../session/inspection.ts';
 import { type Lexicon, POSTGRES_LEXICON } from '../session/lexicon.ts';
-import type { ParameterSet } from '../session/parameters.ts';
 import { sessionPolicy } from '../session/policy.ts';
 import { PreparedStatements } from '../session/prepared.ts';
 import { Suspect } from '../session/suspect.ts';
@@ -23,6 +22,7 @@ import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
+import { StartupReports } from './startup-reports.ts';
 import { movePool, PoolState } from './states.ts';
 import { PoolStats } from './stats.ts';
 
@@ -49,12 +49,6 @@ export interface PoolGuard {
   xactEnded(server: Server): void;
   /** A client waits for a server. */
   clientWaits(pool: Pool): void;
-}
-
-export interface StartupReport {
-  readonly reported: ReadonlyMap<string, string>;
-  /** As pg_settings writes them. */
-  readonly parameters: ParameterSet;
 }
 
 /** What observe hears of. */
@@ -131,8 +125,8 @@ export class Pool implements ServerOwner {
   loginFailures = 0;
   /** No login before this stamp. */
   retryAt = 0;
-  /** What Postgres makes of a set of startup parameters, by its key: what a client is told at login, and has from then on. */
-  readonly reports = new Map<string, StartupReport>();
+  /** What a client is told at login, and has from then on. */
+  readonly reports = new StartupReports();
   /** The words that a statement is searched for: with the functions of this database once the first server has logged in. */
   lexicon: Lexicon = POSTGRES_LEXICON;
   readonly prepared = new PreparedStatements();

@@ -1,0 +1,60 @@
+// What Postgres makes of sets of startup parameters: asked once for each, and remembered, so that logins need not wait for a server.
+
+import type { ParameterSet } from '../session/parameters.ts';
+
+export interface StartupReport {
+  readonly reported: ReadonlyMap<string, string>;
+  /** As pg_settings writes them. */
+  readonly parameters: ParameterSet;
+}
+
+/** How many sets are remembered; beyond that all are forgotten and asked for again. */
+const MAX_REPORTS = 1_000;
+
+/** Postgres keeps such a name as it is (check_application_name, NAMEDATALEN): one more of them need not be asked for. */
+const PLAIN_NAME = /^[\x20-\x7e]{1,63}$/;
+
+export class StartupReports {
+  readonly #byKey = new Map<string, StartupReport>();
+  /** By key, whatever the application is called. */
+  readonly #nameless = new Map<string, StartupReport>();
+
+  /** Null: Postgres has not been asked. */
+  find(parameters: ParameterSet): StartupReport | null {
+    const known = this.#byKey.get(parameters.key);
+    if (known !== undefined) return known;
+    const name = plainName(parameters);
+    const like = name === null ? undefined : this.#nameless.get(namelessKey(parameters));
+    if (name === null || like === undefined) return null;
+    const report = {
+      reported: new Map(like.reported).set('application_name', name),
+      parameters: like.parameters.with('application_name', name),
+    };
+    keep(this.#byKey, parameters.key, report);
+    return report;
+  }
+
+  learn(parameters: ParameterSet, report: StartupReport): void {
+    keep(this.#byKey, parameters.key, report);
+    if (plainName(parameters) !== null) keep(this.#nameless, namelessKey(parameters), report);
+  }
+
+  clear(): void {
+    this.#byKey.clear();
+    this.#nameless.clear();
+  }
+}
+
+function keep(map: Map<string, StartupReport>, key: string, report: StartupReport): void {
+  if (map.size >= MAX_REPORTS) map.clear();
+  map.set(key, report);
+}
+
+function plainName(parameters: ParameterSet): string | null {
+  const name = parameters.entries.get('application_name');
+  return name !== undefined && PLAIN_NAME.test(name) ? name : null;
+}
+
+function namelessKey(parameters: ParameterSet): string {
+  return parameters.with('application_name', '').key;
+}
