@@ -108,20 +108,32 @@ function entries(path: string): string[] {
   }
 }
 
-/** Which process holds each of these inodes; the first one, where several do. Stops at its bounds or at the deadline (performance.now). */
-export function holdersOf(wanted: ReadonlySet<string>, deadline: number): Map<string, number> {
+export interface Look {
+  /** Process ids by inode; of several processes with one socket the first. */
+  readonly found: ReadonlyMap<string, number>;
+  /** Where the look ended at its bounds or at the deadline; 0: everything was looked at that had to be. */
+  readonly endedAt: number;
+}
+
+/** Which process holds each of these inodes. after: the process behind which it begins. deadline: performance.now(). */
+export function holdersOf(wanted: ReadonlySet<string>, after: number, deadline: number): Look {
   const found = new Map<string, number>();
-  const pids = entries('/proc').filter((name) => /^\d+$/.test(name));
+  const pids = entries('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  const order = [...pids.filter((pid) => pid > after), ...pids.filter((pid) => pid <= after)];
   let looked = 0;
-  for (const pid of pids.slice(0, MAX_PROCESSES)) {
-    for (const fd of entries(`/proc/${pid}/fd`)) {
+  for (const pid of order.slice(0, MAX_PROCESSES)) {
+    for (const fd of entries(`/proc/${pid}/fd`).slice(0, MAX_FDS)) {
+      if (found.size === wanted.size) return { found, endedAt: 0 };
       looked += 1;
-      if (looked > MAX_FDS || found.size === wanted.size || performance.now() > deadline) return found;
       const inode = socketOf(`/proc/${pid}/fd/${fd}`);
-      if (wanted.has(inode) && !found.has(inode)) found.set(inode, Number(pid));
+      if (wanted.has(inode) && !found.has(inode)) found.set(inode, pid);
     }
+    // Only here, so that each look gets on by one process at least.
+    if (looked > MAX_FDS || performance.now() > deadline) return { found, endedAt: pid };
   }
-  return found;
+  return { found, endedAt: order.length > MAX_PROCESSES ? order[MAX_PROCESSES - 1]! : 0 };
 }
 
 function socketOf(link: string): string {

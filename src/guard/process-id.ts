@@ -1,6 +1,6 @@
 // Which process is behind a TCP client of this machine: for reports, where client and pgsluice see the same processes.
 //
-// Called only when a record is shown. It reads /proc synchronously, at most once a second and for at most 20 ms.
+// Called only when a record is shown. It reads /proc synchronously, at most once a second and for some 20 ms at most.
 
 import { type Address, hexAddress, holdersOf, socketInodes } from './proc-sockets.ts';
 
@@ -19,11 +19,15 @@ interface Answer {
 export class ProcessIds {
   readonly #answers = new Map<string, Answer>();
   readonly #surveyMs: number;
+  readonly #budgetMs: number;
   #surveyedAt = Number.NEGATIVE_INFINITY;
   #surveyedPort = 0;
+  /** The last survey ended behind this process, for want of time: the next one goes on there. */
+  #endedAt = 0;
 
-  constructor(surveyMs = SURVEY_MS) {
+  constructor(surveyMs = SURVEY_MS, budgetMs = SURVEY_BUDGET_MS) {
     this.#surveyMs = surveyMs;
+    this.#budgetMs = budgetMs;
   }
 
   /** client: the other end of our socket, own: our end of it. null where it is unknown: another machine, another namespace, not Linux. Never throws. */
@@ -48,12 +52,13 @@ export class ProcessIds {
   #survey(port: number, now: number): void {
     this.#surveyedAt = now;
     this.#surveyedPort = port;
-    this.#answers.clear();
+    for (const [key, { until }] of this.#answers) if (until <= now) this.#answers.delete(key);
     const inodes = socketInodes(port);
-    const holders = holdersOf(new Set(inodes.values()), now + SURVEY_BUDGET_MS);
+    const { found, endedAt } = holdersOf(new Set(inodes.values()), this.#endedAt, performance.now() + this.#budgetMs);
+    this.#endedAt = endedAt;
     for (const [key, inode] of inodes) {
       if (this.#answers.size >= MAX_CACHED) return;
-      const pid = holders.get(inode);
+      const pid = found.get(inode);
       if (pid !== undefined) this.#answers.set(key, { pid, until: now + KNOWN_MS });
     }
   }

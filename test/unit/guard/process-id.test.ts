@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, it } from 'vitest';
 import { hexAddress } from '../../../src/guard/proc-sockets.ts';
 import { ProcessIds } from '../../../src/guard/process-id.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const children: ChildProcess[] = [];
 const servers: Server[] = [];
@@ -43,7 +44,7 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
   ])('finds the process of a client (listening on %s, connected to %s)', async (listen, connect) => {
     const { pid, socket } = await connected(listen, connect);
     const [client, own] = ends(socket);
-    expect(new ProcessIds().of(client, own)).toBe(pid);
+    expect(new ProcessIds(1000, 5000).of(client, own)).toBe(pid);
     socket.destroy();
   });
 
@@ -54,17 +55,24 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
     const child = spawn(process.execPath, ['-e', code], { stdio: 'ignore' });
     children.push(child);
     const [socket] = (await once(servers[0]!, 'connection')) as [Socket];
-    const ids = new ProcessIds(60_000);
+    const ids = new ProcessIds(60_000, 5000);
     expect(ids.of(client, own)).toBe(first.pid);
     expect(ids.of(...ends(socket))).toBe(child.pid);
     first.socket.destroy();
     socket.destroy();
   });
 
+  it('goes on where it stopped when its time is over', async () => {
+    const { pid, socket } = await connected('127.0.0.1', '127.0.0.1');
+    const ids = new ProcessIds(0, 0.5);
+    expect(await waitUntil(() => ids.of(...ends(socket)))).toBe(pid);
+    socket.destroy();
+  });
+
   it('does not look again within its interval', async () => {
     const { pid, socket } = await connected('127.0.0.1', '127.0.0.1');
     const [client, own] = ends(socket);
-    const ids = new ProcessIds(60_000);
+    const ids = new ProcessIds(60_000, 5000);
     expect(ids.of({ host: client.host, port: 1 }, own)).toBe(null);
     children[0]!.kill();
     await once(children[0]!, 'exit');
