@@ -13,6 +13,7 @@ import { keepAliveOf } from './config/effective.ts';
 import { Control } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
 import { Leaks } from './guard/leaks.ts';
+import { loadStatementParser } from './guard/statement-text.ts';
 import { Health } from './http/health.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
@@ -160,6 +161,7 @@ export class App {
       throw error;
     }
     if (settings.pidfile !== '') writeFileSync(settings.pidfile, `${process.pid}\n`);
+    if (settings.guard && settings.leak_statement_text === 'normalized') await loadStatementParser();
     this.janitor.start();
     this.health.isStarted = true;
     const addresses = settings.listen_addr.map((address) => `${address}:${this.port}`);
