@@ -3,8 +3,7 @@
 import type { Pool } from '../pool/pool.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import { holderState, isUnused } from './gaps.ts';
-import { clientOf } from './holders.ts';
-import type { Leak } from './leaks.ts';
+import { clientOf, type HolderRecord } from './holders.ts';
 import { statementTags } from './tags.ts';
 
 /** Names come from strangers: beyond so many pairs of application and route, the rest is one. */
@@ -23,6 +22,13 @@ export interface ApplicationRow {
   waitsCausedMs: number;
   leaks: number;
   reclaimed: number;
+}
+
+/** What counts of a leak. */
+interface LeakTold {
+  readonly life: string;
+  readonly isEarly: boolean;
+  readonly holder: HolderRecord;
 }
 
 export class Applications implements Iterable<ApplicationRow> {
@@ -54,7 +60,7 @@ export class Applications implements Iterable<ApplicationRow> {
   }
 
   /** One was found, or has ended. */
-  leak({ life, holder, isEarly }: Leak): void {
+  leak({ life, holder, isEarly }: LeakTold): void {
     const row = this.#row(holder.applicationName, holder.tags.route ?? '');
     if (life === 'leaked' || (life === 'reclaimed' && isEarly)) row.leaks += 1;
     if (life === 'reclaimed') row.reclaimed += 1;

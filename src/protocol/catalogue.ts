@@ -136,7 +136,7 @@ export const CATALOGUE = {
     sqlstate: '53300',
     severity: 'ERROR',
     message: 'query_wait_timeout: no server connection became free within %s',
-    hint: 'SHOW HOLDERS on the console tells who holds the servers. (The hint that is sent fits the cause: a leak, pinned servers, slow statements, too small a pool, Postgres away.)',
+    hint: 'SHOW HOLDERS on the console tells who holds the servers. The hint that is sent fits the cause: a leak, pinned servers, slow statements, too small a pool, Postgres away.',
     safeToRetry: true,
   },
   server_closed: {

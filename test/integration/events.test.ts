@@ -34,7 +34,9 @@ async function whileHeld(action: () => Promise<unknown>): Promise<void> {
 
 test('SHOW EVENTS tells a wait, a refused login, an exhausted pool and what the operator did, newest last', async () => {
   await whileHeld(async () => {
-    const waiter = await named('late app').catch((error: unknown) => error);
+    const waiter = await pooler.current
+      .connect({ params: { application_name: 'late app', datestyle: 'german' } })
+      .catch((error: unknown) => error);
     expect(waiter).toMatchObject({ code: '53300' });
   });
   await named('second'); // its startup parameters are known from here on
