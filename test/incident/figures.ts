@@ -31,6 +31,8 @@ export interface Figures {
   readonly keptLate: number;
   readonly p50: number | null;
   readonly p99: number | null;
+  /** ms, with those that were not over at the end of the window. */
+  readonly longest: number;
   /** By group, of what began in the window. */
   readonly groups: Readonly<Record<string, GroupFigures>>;
   /** By SQLSTATE, in the window and behind it. */
@@ -124,6 +126,11 @@ export function figures(played: Played): Figures {
     keptLate: rate(healthy, half, marks.after) / calm,
     p50: percentile(times, 0.5),
     p99: percentile(times, 0.99),
+    longest: Math.max(
+      ...inWindow
+        .filter(({ group }) => healthyGroups.includes(group))
+        .map(({ start, end }) => Math.min(end ?? marks.after, marks.after) - start),
+    ),
     groups: Object.fromEntries(
       groups.map((group) => [group, groupFigures(inWindow.filter((one) => one.group === group))]),
     ),

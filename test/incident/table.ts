@@ -25,6 +25,7 @@ function rows(results: readonly Result[]): Row[] {
     ['kept, second half', ({ figures }) => percent(figures.keptLate)],
     ['p50', ({ figures }) => milliseconds(figures.p50)],
     ['p99', ({ figures }) => milliseconds(figures.p99)],
+    ['longest', ({ figures }) => milliseconds(figures.longest)],
   ];
   const healthy = scenario.parts.filter(({ role }) => role === 'healthy');
   if (healthy.length > 1)

@@ -15,7 +15,7 @@ export interface Player {
 
 /** Rows of each table; a client of the healthy application has some of its own, so that nobody waits for a row lock. */
 const ROWS = 1_000;
-const ROWS_EACH = 10;
+const ROWS_EACH = 80;
 
 /** Tables as every run begins with them. */
 export const TABLES = [
@@ -80,7 +80,7 @@ async function leakOnce(stage: Stage, player: Player, id: number, random: Random
   const left = await session.run([BEGIN, touch], { leave: true });
   if (later === 0 || left.outcome !== 'left') return;
   await stage.pause(later);
-  if (!stage.isOver) await session.as(RETURNED).run([touch, COMMIT]);
+  if (!stage.isOver) await session.as(RETURNED).run([touch, COMMIT], { goOn: true });
 }
 
 /** Leaks `rate` transactions a second until told to stop. */

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly leave?: boolean;
   /** Pause behind an error. */
   readonly retryMs?: number;
+  /** It goes on with what it left: a connection that is gone is not made again. */
+  readonly goOn?: boolean;
 }
 
 const RETRY_MS = 100;
@@ -92,10 +94,12 @@ export class Session {
   }
 
   /** Plays the steps in turn; never rejects. */
-  async run(steps: readonly Step[], { leave = false, retryMs = RETRY_MS }: RunOptions = {}): Promise<Attempt> {
+  async run(steps: readonly Step[], options: RunOptions = {}): Promise<Attempt> {
+    const { leave = false, retryMs = RETRY_MS, goOn = false } = options;
     const attempt: Attempt = { group: this.#group, start: now(), end: null, outcome: null, steps: 0 };
     this.#stage.attempts.push(attempt);
     try {
+      if (goOn && this.#client === null) throw this.#lostWith ?? new Error('the connection is gone');
       const client = await this.#connected();
       for (const step of steps) {
         if (typeof step === 'number') {
