@@ -1,5 +1,6 @@
 // Draws what happened as an SVG: goodput and p99 over time, one line per lane, the window of trouble shaded; readable in light and dark.
-import type { Second } from './figures.ts';
+import type { Figures, Second } from './figures.ts';
+import type { Played } from './play.ts';
 import type { Result } from './table.ts';
 
 const WIDTH = 860;
@@ -36,10 +37,10 @@ function text(x: number, y: number, content: string, { anchor = 'start', style =
   return `<text class="text ${style}" x="${x}" y="${y}" text-anchor="${anchor}">${escaped(content)}</text>`;
 }
 
-/** A round number not below this one: 1, 2 or 5 times a power of ten. */
+/** A round number not below this one. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return power * ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10);
+  return power * ([1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].find((step) => step * power >= value) ?? 10);
 }
 
 interface Axis {
@@ -109,6 +110,14 @@ function stroke(i: number): string {
   return `stroke="${COLOURS[i % COLOURS.length]}" stroke-width="${width}"${dash === '' ? '' : ` stroke-dasharray="${dash}"`}`;
 }
 
+/** What a lane came to, in half a line. */
+function outcome({ scenario }: Played, { kept, groups }: Figures): string {
+  const honest = scenario.parts.filter(({ role }) => role === 'report').map(({ group }) => groups[group]);
+  const sum = (key: 'done' | 'killed') => honest.reduce((total, one) => total + (one?.[key] ?? 0), 0);
+  const reports = honest.length === 0 ? '' : `; reports: ${sum('done')} done, ${sum('killed')} killed`;
+  return `${(kept * 100).toFixed(0)} % of the goodput${reports}`;
+}
+
 export function svg(results: readonly Result[]): string {
   const { scenario, marks } = results[0]!.played;
   const seconds = results.flatMap(({ figures }) => figures.seconds);
@@ -122,7 +131,7 @@ export function svg(results: readonly Result[]): string {
   const legend = results.map(({ played, figures }, i) => {
     const y = below + 22 + i * LEGEND_LINE;
     const line = `<line x1="${LEFT}" x2="${LEFT + 34}" y1="${y - 4}" y2="${y - 4}" ${stroke(i)}/>`;
-    return line + text(LEFT + 44, y, `${played.label}: ${(figures.kept * 100).toFixed(0)} % of the goodput kept`);
+    return line + text(LEFT + 44, y, `${played.label}: ${outcome(played, figures)}`);
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>${escaped(`Goodput and p99 while ${scenario.title}`)}</title>
