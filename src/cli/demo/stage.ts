@@ -35,6 +35,7 @@ const RETRY_MS = 100;
 
 interface ServerError extends Error {
   readonly code?: string;
+  readonly severity?: string;
   readonly detail?: string;
 }
 
@@ -118,9 +119,11 @@ export class Session {
       attempt.outcome = cause.code ?? 'closed';
       attempt.message = cause.message;
       if (cause.detail !== undefined) attempt.detail = cause.detail;
-      await this.#recover(retryMs);
+      attempt.end = now();
+      if (cause.severity === 'FATAL') this.drop();
+      await this.#recover(attempt.steps > 0, retryMs);
     }
-    attempt.end = now();
+    attempt.end ??= now();
     return attempt;
   }
 
@@ -169,10 +172,10 @@ export class Session {
   }
 
   /** As an application does: rolls back, or takes a new connection; then not at once again. */
-  async #recover(retryMs: number): Promise<void> {
+  async #recover(hasBegun: boolean, retryMs: number): Promise<void> {
     const client = this.#client;
     if (this.#lostWith !== null) this.drop();
-    else if (client !== null) await client.query('ROLLBACK').catch(() => this.drop());
+    else if (client !== null && hasBegun) await client.query('ROLLBACK').catch(() => this.drop());
     await this.#stage.pause(retryMs);
   }
 }
