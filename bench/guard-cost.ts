@@ -1,0 +1,130 @@
+// node bench/guard-cost.ts [--a guard=on] [--b guard=off] [--pairs 15] [--seconds 4] [--script both]: what a setting costs: user CPU of pgsluice
+// per transaction of pgbench, a against b in alternating pairs, as a ratio with its 95 % interval.
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { parseArgs, promisify } from 'node:util';
+import { startEmbeddedPostgres } from '../src/cli/demo/embedded-postgres.ts';
+import { type RunningCommand, startCommand, type Target } from '../test/support/command.ts';
+import { findTool } from '../test/support/tools.ts';
+import { type Interval, meanInterval } from './interval.ts';
+
+const { values } = parseArgs({
+  options: {
+    a: { type: 'string', default: 'guard=on' },
+    b: { type: 'string', default: 'guard=off' },
+    pairs: { type: 'string', default: '15' },
+    seconds: { type: 'string', default: '4' },
+    clients: { type: 'string', default: '16' },
+    'pool-size': { type: 'string', default: '20' },
+    mode: { type: 'string', default: 'extended' },
+    /** tpcb, select or both. */
+    script: { type: 'string', default: 'both' },
+  },
+});
+
+const pgbench = findTool('pgbench');
+if (pgbench === null) {
+  console.error('pgbench: not found on PATH');
+  process.exit(1);
+}
+
+/** Clock ticks of /proc are hundredths of a second on every Linux that Node runs on. */
+const TICKS = 100;
+
+/** `name=value,name=value` as settings; numbers and words alike are what YAML would make of them. */
+function settingsOf(text: string): Record<string, string | number> {
+  const pairs = text.split(',').filter((pair) => pair !== '');
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name = '', value = ''] = pair.split('=');
+      return [name, /^\d+$/.test(value) ? Number(value) : value];
+    }),
+  );
+}
+
+/** Seconds of user and system time of all its threads. */
+function cpu(pid: number): { user: number; system: number } {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name in parentheses may have spaces; behind it the fields are plain.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { user: Number(fields[11]) / TICKS, system: Number(fields[12]) / TICKS };
+}
+
+async function bench(target: Target, flags: readonly string[]): Promise<number> {
+  const { host, port, user, password, database } = target;
+  const where = ['-h', host, '-p', String(port), '-U', user, database];
+  const { stdout } = await promisify(execFile)(pgbench!, [...flags, ...where], {
+    env: { ...process.env, PGPASSWORD: password },
+  });
+  return Number(/actually processed: (\d+)/.exec(stdout)?.[1] ?? 0);
+}
+
+interface Cost {
+  readonly transactions: number;
+  /** Microseconds a transaction. */
+  readonly user: number;
+  readonly system: number;
+}
+
+async function measure(pooler: RunningCommand, script: readonly string[], seconds: string): Promise<Cost> {
+  const pid = pooler.child.pid!;
+  const before = cpu(pid);
+  const flags = ['-n', '-c', values.clients, '-T', seconds, '-M', values.mode, ...script];
+  const transactions = await bench(pooler, flags);
+  const after = cpu(pid);
+  const each = 1e6 / transactions;
+  return { transactions, user: (after.user - before.user) * each, system: (after.system - before.system) * each };
+}
+
+const median = (numbers: readonly number[]) => numbers.toSorted((x, y) => x - y)[Math.floor(numbers.length / 2)] ?? 0;
+
+function asPercent({ mean, low, high }: Interval): string {
+  const percent = (log: number) => `${((Math.exp(log) - 1) * 100).toFixed(2)} %`;
+  return `${percent(mean)} (95 %: ${percent(low)} to ${percent(high)})`;
+}
+
+const scripts = [
+  ['tpcb', []],
+  ['select', ['-S']],
+] as const;
+
+const server = await startEmbeddedPostgres({ settings: { max_connections: '100', shared_buffers: '128MB' } });
+const { host, port, user, password } = server;
+const postgres = { host, port, user, password, database: 'postgres' };
+const common = { default_pool_size: Number(values['pool-size']) };
+const a = await startCommand(postgres, { ...common, ...settingsOf(values.a) });
+const b = await startCommand(postgres, { ...common, ...settingsOf(values.b) });
+try {
+  await bench(postgres, ['-i', '-q', '-s', '10']);
+  for (const [name, flags] of scripts) {
+    if (values.script !== 'both' && values.script !== name) continue;
+    // Warm: the code is compiled, the pools are full.
+    for (const pooler of [a, b]) await measure(pooler, flags, values.seconds);
+    const costs: [Cost, Cost][] = [];
+    for (let pair = 0; pair < Number(values.pairs); pair += 1) {
+      // Who goes first alternates, so that a machine that slows down favours nobody.
+      const isSwapped = pair % 2 === 1;
+      const first = await measure(isSwapped ? b : a, flags, values.seconds);
+      const second = await measure(isSwapped ? a : b, flags, values.seconds);
+      costs.push(isSwapped ? [second, first] : [first, second]);
+    }
+    const logs = (key: 'user' | 'system' | 'transactions') => costs.map(([x, y]) => Math.log(x[key] / y[key]));
+    console.log(
+      `${name}, ${values.mode}, ${costs.length} pairs of ${values.seconds} s: ${values.a} against ${values.b}`,
+    );
+    for (const [i, which] of [values.a, values.b].entries()) {
+      const of = (key: 'user' | 'system' | 'transactions') => median(costs.map((pair) => pair[i]![key]));
+      const rate = (of('transactions') / Number(values.seconds)).toFixed(0);
+      console.log(
+        `  ${which}: ${of('user').toFixed(1)} us user, ${of('system').toFixed(1)} us system, ${rate} tps (medians)`,
+      );
+    }
+    console.log(`  user CPU a transaction: ${asPercent(meanInterval(logs('user')))}`);
+    console.log(`  system CPU a transaction: ${asPercent(meanInterval(logs('system')))}`);
+    console.log(`  transactions a second: ${asPercent(meanInterval(logs('transactions')))}`);
+  }
+} finally {
+  await a.stop();
+  await b.stop();
+  await server.stop();
+}
