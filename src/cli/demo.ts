@@ -5,12 +5,15 @@ import { parseConfig } from '../config/load.ts';
 import { formatProblems } from '../config/problems.ts';
 import { type Address, demoUser, startDemoDatabase, waitForQuery } from './demo/demo-database.ts';
 import type { EmbeddedPostgres } from './demo/embedded-postgres.ts';
+import { playLeakScenario, SCENARIO_POOL_SIZE } from './demo/leak-scenario.ts';
 
 export interface DemoOptions {
   /** Where pgsluice listens; 0 picks a free port. */
   port: number;
   httpPort: number;
   logLevel: string;
+  /** What is played besides; none: an empty database that waits. */
+  scenario?: 'leak';
 }
 
 function demoConfig(postgres: { host: string; port: number }, options: DemoOptions): string {
@@ -22,7 +25,7 @@ http_listen_port: ${options.httpPort}
 log_level: ${options.logLevel}
 auth_type: scram-sha-256
 admin_users: [${demoUser.user}]
-default_pool_size: 5
+default_pool_size: ${options.scenario === undefined ? 5 : SCENARIO_POOL_SIZE}
 databases:
   ${demoUser.database}: { host: ${postgres.host}, port: ${postgres.port}, dbname: ${demoUser.database} }
 users:
@@ -42,6 +45,7 @@ pgsluice is ready: a query went through to PostgreSQL ${version} (its own port i
   psql                psql ${url}
   node                node -e "const c = ${script}; c.connect().then(() => c.query('SELECT now()')).then(r => console.log(r.rows)).finally(() => c.end())"
   console             psql postgres://${server}/pgsluice -c 'SHOW POOLS'
+                      (SHOW HOLDERS: who holds a server now; SHOW LEAKS; SHOW EVENTS)
   status              http://127.0.0.1:${httpPort}/healthz and /metrics
 
 Ctrl-C stops both; the data is thrown away.
@@ -67,6 +71,8 @@ export async function demo(options: DemoOptions): Promise<void> {
       const version = await Promise.race([waitForQuery(address), interrupted]);
       if (typeof version === 'string') {
         console.log(instructions(address, app.httpPort, version, postgres.port));
+        if (options.scenario === 'leak')
+          await playLeakScenario(address, { ...demoUser, host: postgres.host, port: postgres.port }, interrupted);
         await interrupted;
       }
       console.log('Stopping ...');

