@@ -57,7 +57,7 @@ class Application {
     while (due < until) {
       due += (-Math.log(1 - this.#random.next()) * 1_000) / rate;
       const early = due - now();
-      if (early > 1) await this.#stage.pause(early);
+      if (early > 0) await this.#stage.pause(early);
       under.push(this.request(due));
     }
     return Promise.all(under);
