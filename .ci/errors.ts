@@ -20,7 +20,7 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   cancel_wait_timeout:
     'A cancel request for it, or what it still did for a client that is gone, was not over within cancel_wait_timeout.',
   client_disconnect_in_query:
-    'Its client went away in the middle of a message, of a COPY, or of a batch without its Sync: only closing ends that without a side effect.',
+    'Its client went away in the middle of a message, or of a COPY of the extended protocol: only closing ends that without a side effect.',
   connect_failed: 'Postgres could not be reached, or the connection broke during the login.',
   eof: 'Postgres closed the connection.',
   evicted:

@@ -21,6 +21,7 @@ import {
   idleClientRule,
   idleServerRule,
   loginServerRule,
+  needsCancelAgain,
   needsCheck,
   silentSince,
 } from './rules.ts';
@@ -153,6 +154,7 @@ export class Janitor {
     for (const server of servers.being_canceled) {
       const reason = canceledServerRule(server, now, settings);
       if (reason !== null) server.close(reason);
+      else if (needsCancelAgain(server, now)) pool.cancelAgain(server);
     }
   }
 

@@ -52,6 +52,19 @@ export function canceledServerRule(server: Server, now: number, settings: Effect
   return isOver(server.activeAt, now, settings.cancel_wait_timeout) ? 'cancel_wait_timeout' : null;
 }
 
+/** After this time a cancel request that has changed nothing came at the wrong moment. */
+const CANCEL_AGAIN_MS = 500;
+
+/**
+ * What a client left behind still runs, though its cancel request was delivered. Postgres: ProcessInterrupts drops one that comes
+ * while a command is read, which it does between the messages of a batch, too.
+ */
+export function needsCancelAgain(server: Server, now: number): boolean {
+  if (server.isLeftToFinish || server.isAsked || server.cancelsInFlight > 0 || server.replies.length === 0)
+    return false;
+  return now - server.canceledAt >= CANCEL_AGAIN_MS;
+}
+
 /** A server that a client holds: how long its statement runs, its transaction is open, its transaction is idle. */
 export function heldServerRule(server: Server, now: number, settings: EffectiveSettings): HeldServerReason | null {
   if (server.isRunning) {

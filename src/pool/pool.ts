@@ -386,20 +386,26 @@ export class Pool implements ServerOwner {
 
   /** Its client is gone and it still works for it, or a cancel request for it is under way: nobody else may have it yet. */
   #settleFirst(server: Server, letFinish: boolean): void {
-    // Neither can be ended from outside without a side effect: Sync would commit.
+    const mayCancel = !letFinish && server.replies.length > 0 && server.cancelsInFlight === 0;
     if (server.replies.isBatchOpen || server.replies.isCopyIn) {
-      // Postgres does not see the end of a connection while it works on a statement.
-      if (!letFinish && server.replies.length > 0 && server.cancelsInFlight === 0) this.#context.cancel(server, this);
-      server.close('client_disconnect_in_query');
-      return;
+      if (!server.failOpen()) {
+        // Postgres does not see the end of a connection while it works on a statement.
+        if (mayCancel) this.#context.cancel(server, this);
+        server.close('client_disconnect_in_query');
+        return;
+      }
     }
     if (server.state !== 'being_canceled') {
       moveServer(server, this.servers, 'being_canceled');
       server.isLeftToFinish = letFinish;
     }
     // A question of ours is soon answered.
-    if (!server.replies.isIdle && !letFinish && !server.isAsked && server.cancelsInFlight === 0)
-      this.#context.cancel(server, this);
+    if (mayCancel && !server.isAsked) this.#context.cancel(server, this);
+  }
+
+  /** From the janitor: the cancel request for what its client left came too early. */
+  cancelAgain(server: Server): void {
+    this.#context.cancel(server, this);
   }
 
   onServerFree(server: Server): void {

@@ -114,6 +114,7 @@ const ANSWER_TABLE = holdTable(
 );
 
 const SYNC = sync();
+const COPY_FAIL = message(Frontend.CopyFail, Buffer.from('the client is gone\0'));
 const PARSE_COMPLETE = message(Backend.ParseComplete, Buffer.alloc(0));
 /** Postgres: ERRCODE_FEATURE_NOT_SUPPORTED, "cached plan must not change result type". */
 const FEATURE_NOT_SUPPORTED = '0A000';
@@ -189,6 +190,8 @@ export class Server implements StreamHandler, ListNode<Server> {
   isLeftToFinish = false;
   /** Cancel requests on their way to Postgres: until they are over, a statement of another client could be hit. */
   cancelsInFlight = 0;
+  /** When the last of them was over. */
+  canceledAt = 0;
 
   /** Stamps of the clock, in ms. */
   readonly createdAt: number;
@@ -435,9 +438,33 @@ export class Server implements StreamHandler, ListNode<Server> {
     reader?.spend(chunk);
   }
 
+  /**
+   * Its holder left inside a batch or a COPY, at the end of a message. What is open is made to fail, which commits nothing (a
+   * Sync alone would), and ends. False: nobody can tell what would come of that, so only closing it is left.
+   */
+  failOpen(): boolean {
+    const { replies } = this;
+    if (replies.isUntold) return false;
+    if (replies.isCopyIn) {
+      // A Sync that was sent may or may not have been eaten by the copy.
+      if (replies.isBatchOpen) return false;
+      replies.sent(Frontend.CopyFail, true);
+      this.stream.write(COPY_FAIL);
+    } else if (replies.isBatchOpen) {
+      this.unnamedOwner = null;
+      replies.sent(Frontend.Parse, true);
+      this.stream.relay(FAILING_PARSE, 0, FAILING_PARSE.length);
+      this.syncOurs();
+      this.stream.flush();
+      this.#settleOps();
+    }
+    return true;
+  }
+
   /** A cancel request for it is over. isSure false: it may still arrive, so the server can't serve anybody else. */
   cancelEnded(isSure: boolean): void {
     this.cancelsInFlight -= 1;
+    this.canceledAt = this.#clock.now();
     if (this.state === ServerState.Closed) return;
     if (!isSure) this.closeReason ??= 'cancel_wait_timeout';
     if (this.cancelsInFlight === 0) this.#settle();
@@ -671,7 +698,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (this.#deferred !== null) this.#sayDeferred();
       // A Parse that was ignored behind it has left another client's statement where it was.
       this.unnamedOwner = null;
-      this.owner.onServerError(this, error.sqlstate);
+      if (this.holder !== null) this.owner.onServerError(this, error.sqlstate);
       if (error.message.includes(SERVER_NAME_PREFIX)) this.#translate(reader);
     }
   }
@@ -730,7 +757,9 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.holder?.onServerRetry();
     }
     if (!this.replies.isIdle) {
-      this.holder?.onServerProgress();
+      if (this.holder !== null) this.holder.onServerProgress();
+      // Postgres: a COPY that waits for rows hears of no cancel request.
+      else if (this.replies.isCopyIn && !this.failOpen()) this.close('client_disconnect_in_query');
       return;
     }
     const question = this.#question;

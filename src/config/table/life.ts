@@ -11,7 +11,7 @@ export const lifeRows = {
     scope: GLOBAL,
     reload: 'live',
     ours: true,
-    doc: 'How many events the flight recorder keeps for SHOW EVENTS, /api/v1/events and the log line "event ring". An entry takes at most 1 kB, 250 bytes on average.',
+    doc: 'How many events the flight recorder keeps for SHOW EVENTS, /api/v1/events and the log line "event ring". An entry takes 150 to 650 bytes.',
   },
   log_connections: {
     kind: 'bool',

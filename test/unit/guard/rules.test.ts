@@ -8,6 +8,7 @@ import {
   idleClientRule,
   idleServerRule,
   loginServerRule,
+  needsCancelAgain,
   needsCheck,
 } from '../../../src/guard/rules.ts';
 import type { PoolClient } from '../../../src/pool/pool-client.ts';
@@ -180,4 +181,30 @@ it('a clock that went back a little makes nothing expire', () => {
   expect(loginServerRule(server({ createdAt: NOW + 5000 }), NOW, limits)).toBeNull();
   expect(heldServerRule(server({ isRunning: true, queryStartedAt: NOW + 5000 }), NOW, limits)).toBeNull();
   expect(idleClientRule(client({ activeAt: NOW + 5000 }), NOW, limits)).toBe(false);
+});
+
+describe('a cancel request', () => {
+  const left = (looks: Partial<Server> = {}, replies = 1) =>
+    needsCancelAgain(
+      server({
+        canceledAt: NOW - 500,
+        cancelsInFlight: 0,
+        replies: { length: replies } as Server['replies'],
+        ...looks,
+      }),
+      NOW,
+    );
+
+  it('is sent again when what it was for still runs half a second later', () => {
+    expect([left(), left({ canceledAt: NOW - 499 })]).toEqual([true, false]);
+  });
+
+  it('is not sent while one is on its way, for our own question, for what is to be finished, or for nothing', () => {
+    expect([
+      left({ cancelsInFlight: 1 }),
+      left({ isAsked: true }),
+      left({ isLeftToFinish: true }),
+      left({}, 0),
+    ]).toEqual([false, false, false, false]);
+  });
 });
