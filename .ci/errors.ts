@@ -12,6 +12,7 @@ export const clientCloseReasons: Readonly<Record<Exclude<ClientCloseReason, Erro
   session_not_prepared:
     "Postgres refused a parameter that the client had set or asked for at login. The client is told in Postgres' words.",
   socket_error: 'The connection failed: reset, or dead by TCP keepalive.',
+  tcp_user_timeout: 'It took nothing of what was sent to it for tcp_user_timeout.',
 };
 
 /** Why a server is closed. */
@@ -45,6 +46,7 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   shutdown: 'pgsluice goes down.',
   socket_error: 'The connection failed: reset, or dead by TCP keepalive.',
   statement_mode_transaction: 'Its client opened a transaction block in pool_mode statement.',
+  tcp_user_timeout: 'Postgres took, or acknowledged, nothing of what was sent to it for tcp_user_timeout.',
 };
 
 const intro = `# Errors and close reasons

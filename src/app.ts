@@ -13,6 +13,7 @@ import { keepAliveOf } from './config/effective.ts';
 import { Control } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
 import { Leaks } from './guard/leaks.ts';
+import { SilentPeers } from './guard/silent-peers.ts';
 import { loadStatementParser } from './guard/statement-text.ts';
 import { Health } from './http/health.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
@@ -120,13 +121,17 @@ export class App {
       state: () => this.control.state,
       snapshot: () => this.snapshot(),
     });
+    const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
       pools: this.pools,
       leaks: this.leaks,
       logins: this.clients.lists.login,
       clock: this.clock,
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
-      onTick: () => this.control.tick(),
+      onTick: () => {
+        this.control.tick();
+        silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
+      },
       onBug: (error) => this.observer.bug(error),
       onStall: (stalledMs) => this.observer.stalled(stalledMs),
     });

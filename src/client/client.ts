@@ -874,7 +874,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     this.#login?.stop();
     this.#console?.close();
     // Even without an error: what was relayed before has to arrive.
-    if (reason === 'eof' || reason === 'socket_error') this.stream.destroy();
+    if (reason === 'eof' || reason === 'socket_error' || reason === 'tcp_user_timeout') this.stream.destroy();
     else this.stream.end(isTold ? errorResponse(error) : null);
     this.#host.events.clientClosed(this, reason, error, detail);
     this.#host.gone(this);

@@ -24,6 +24,7 @@ import {
   needsCancelAgain,
   needsCheck,
   silentSince,
+  unmovedRule,
 } from './rules.ts';
 
 export const TICK_MS = 100;
@@ -95,6 +96,7 @@ export class Janitor {
     this.#tendServers(pool, now);
     this.#tendIdleClients(pool, now);
     this.#tendCancels(pool, now);
+    if (pool.settings.tcp_user_timeout > 0) this.#tendWrites(pool, now);
     if (pool.clientCount > 0) pool.usedAt = now;
     pool.checkPaused();
     pool.grow();
@@ -155,6 +157,19 @@ export class Janitor {
       const reason = canceledServerRule(server, now, settings);
       if (reason !== null) server.close(reason);
       else if (needsCancelAgain(server, now)) pool.cancelAgain(server);
+    }
+  }
+
+  /** Who takes nothing of what we write. Those that log in have limits of their own. */
+  #tendWrites(pool: Pool, now: number): void {
+    const { settings, servers, clients } = pool;
+    const detail = `nothing was taken for ${formatDuration(settings.tcp_user_timeout)}`;
+    // Copies: closing one may hand another to a client that waits.
+    for (const server of [...servers.active, ...servers.being_canceled, ...servers.tested]) {
+      if (unmovedRule(server.stream.unmovedSince(now), now, settings)) server.close('tcp_user_timeout', detail);
+    }
+    for (const client of [...clients.active]) {
+      if (unmovedRule(client.stream.unmovedSince(now), now, settings)) client.close('tcp_user_timeout', null, detail);
     }
   }
 

@@ -94,6 +94,17 @@ export function silentSince(client: PoolClient): number {
   return Math.max(client.activeAt, client.idleSince);
 }
 
+/** A connection whose peer takes nothing of what we write. It may be slow for as long as it likes, as long as it takes something. */
+export function unmovedRule(unmovedSince: number | null, now: number, settings: EffectiveSettings): boolean {
+  return unmovedSince !== null && isOver(unmovedSince, now, settings.tcp_user_timeout);
+}
+
+/** A server that owes an answer and has not given a sign of life: perhaps it works, perhaps the network is gone. */
+export function silentServerRule(server: Server, now: number, settings: EffectiveSettings): boolean {
+  if (server.replies.length === 0) return false;
+  return isOver(Math.max(server.activeAt, server.requestedAt, server.queryStartedAt), now, settings.tcp_user_timeout);
+}
+
 /** Which pools are let go: nobody uses them and they hold nothing. */
 export function emptyPoolRule(usedAt: number, now: number, isAuto: boolean, settings: EffectiveSettings): boolean {
   if (isOver(usedAt, now, settings.pool_idle_timeout)) return true;

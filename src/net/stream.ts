@@ -94,6 +94,9 @@ export class Stream {
   #yielding = false;
   /** Chunks whose memory is given back when what was written has left. */
   #spent: Buffer[] | null = null;
+  /** For unmovedSince(): bytes that had left when it was last asked, and since when they are so many. */
+  #leftBytes = 0;
+  #unmovedSince = 0;
 
   constructor(socket: Socket, handler: StreamHandler) {
     this.handler = handler;
@@ -135,6 +138,24 @@ export class Stream {
   /** Bytes accepted for writing that the kernel has not taken yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  /**
+   * Stamp since when the peer has taken nothing of what waits to be sent; null when it has, or nothing waits. As exact as it is
+   * asked often: what moves between two questions, within a chunk or in the buffers of the system, is not seen.
+   */
+  unmovedSince(now: number): number | null {
+    const unsent = this.#socket.writableLength;
+    if (unsent === 0 || this.#over) {
+      this.#unmovedSince = 0;
+      return null;
+    }
+    const left = this.#socket.bytesWritten - unsent;
+    if (this.#unmovedSince === 0 || left !== this.#leftBytes) {
+      this.#leftBytes = left;
+      this.#unmovedSince = now;
+    }
+    return this.#unmovedSince;
   }
 
   get isReadingPaused(): boolean {

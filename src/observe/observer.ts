@@ -23,6 +23,7 @@ const WARNING_REASONS: ReadonlySet<ServerCloseReason> = new Set([
   'server_check_timeout',
   'server_connect_timeout',
   'socket_error',
+  'tcp_user_timeout',
 ]);
 
 /** Nobody is in the pool: the login failed. */

@@ -1,5 +1,6 @@
 // What a pool and the guard know of a client: who waits for a server, who holds one. They never see more of it.
 
+import type { Stream } from '../net/stream.ts';
 import type { ErrorCode, PoolerError } from '../protocol/catalogue.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import type { Server } from '../server/server.ts';
@@ -13,10 +14,12 @@ export type ClientCloseReason =
   | 'client_terminated'
   | 'eof'
   | 'session_not_prepared'
-  | 'socket_error';
+  | 'socket_error'
+  | 'tcp_user_timeout';
 
 export interface PoolClient extends ListNode<PoolClient> {
   readonly id: number;
+  readonly stream: Stream;
   /** The server that it holds. */
   readonly server: Server | null;
   /** The server that it had last: it gets that one back when it is idle, with everything it set still there. */

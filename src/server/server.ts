@@ -97,7 +97,8 @@ export type ServerCloseReason =
   | 'session_kept'
   | 'shutdown'
   | 'socket_error'
-  | 'statement_mode_transaction';
+  | 'statement_mode_transaction'
+  | 'tcp_user_timeout';
 
 /** Postgres: authentication and startup messages are small; PgBouncer takes at most 64 kB too. */
 const LOGIN_TABLE = holdEverything(65_536);

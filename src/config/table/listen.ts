@@ -112,4 +112,16 @@ export const listenRows = {
     reload: 'live',
     doc: 'The time between two keepalive probes. Whole seconds. Needs Node 24.19.',
   },
+  tcp_user_timeout: {
+    kind: 'int',
+    min: 0,
+    max: 86_400_000,
+    zero: 'no limit',
+    default: 0,
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'Milliseconds. A connection is closed when for so long nothing of what waits to be sent on it is taken: by Postgres, which may be busy with a statement, or by a client that does not read its result.',
+    differs:
+      'Node can not set the socket option. What the system has taken but the peer does not acknowledge is looked up in /proc/net/tcp, for servers, on Linux.',
+  },
 } as const satisfies SettingRows;

@@ -97,7 +97,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     fate: 'no_effect',
     why: 'Node has no such socket option; the system sizes the buffers of TCP itself',
   },
-  tcp_user_timeout: { fate: 'no_effect', why: 'Node has no such socket option; tcp_keepalive notices a dead peer' },
   track_extra_parameters: { fate: 'no_effect', why: 'every parameter that the server reports is tracked' },
   unix_socket_dir: socketLater,
   unix_socket_group: socketLater,

@@ -279,10 +279,7 @@ users: [a]
 
 describe('warnings', () => {
   test.each([
-    [
-      'tcp_user_timeout: 3',
-      'tcp_user_timeout: has no effect: Node has no such socket option; tcp_keepalive notices a dead peer',
-    ],
+    ['tcp_defer_accept: 3', 'tcp_defer_accept: has no effect: Node has no such socket option'],
     ['listen_port:', 'listen_port: has no value, so the default holds; an empty text is written ""'],
     ['admin_users: [ops]', 'admin_users: no secret is known for ops'],
     ['health_listen_port: 1', 'health_listen_port: has no effect without health_listen_addr'],

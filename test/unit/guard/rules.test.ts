@@ -10,6 +10,8 @@ import {
   loginServerRule,
   needsCancelAgain,
   needsCheck,
+  silentServerRule,
+  unmovedRule,
 } from '../../../src/guard/rules.ts';
 import type { PoolClient } from '../../../src/pool/pool-client.ts';
 import { TxStatus } from '../../../src/protocol/message-types.ts';
@@ -206,5 +208,29 @@ describe('a cancel request', () => {
       left({ isLeftToFinish: true }),
       left({}, 0),
     ]).toEqual([false, false, false, false]);
+  });
+});
+
+describe('tcp_user_timeout', () => {
+  const limits = settings({ tcp_user_timeout: 1000 });
+  const off = settings({ tcp_user_timeout: 0 });
+
+  it('ends a connection of which nothing has moved for so long, and none that moves or has nothing to send', () => {
+    const rules = [unmovedRule(NOW - 1000, NOW, limits), unmovedRule(NOW - 999, NOW, limits)];
+    expect([...rules, unmovedRule(null, NOW, limits), unmovedRule(NOW - 1e9, NOW, off)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it('suspects a server that owes an answer and has not been heard of since it was asked', () => {
+    const rule = (looks: Partial<Server>, length = 1, limit = limits) =>
+      silentServerRule(server({ replies: { length } as Server['replies'], ...looks }), NOW, limit);
+    const old = { activeAt: NOW - 1000, requestedAt: NOW - 5000, queryStartedAt: NOW - 1000 };
+    expect([rule(old), rule(old, 0), rule(old, 1, off)]).toEqual([true, false, false]);
+    for (const stamp of ['activeAt', 'requestedAt', 'queryStartedAt'])
+      expect(rule({ ...old, [stamp]: NOW - 999 })).toBe(false);
   });
 });
