@@ -627,6 +627,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (this.#isRetrying) return true;
     if (this.#route === Route.Swallow) {
       if (status === TxStatus.Idle) this.xactStartedAt = 0; // our ROLLBACK ended it
+      if (this.replies.length === 0) this.queryStartedAt = 0; // what stood behind a question that failed
       if (this.#question !== null && this.replies.isIdle) this.#question.answered = true;
       return true;
     }

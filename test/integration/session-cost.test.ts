@@ -188,6 +188,7 @@ describe('a client that comes to a server with the session of another one', () =
     expect(told.map(({ type, fields }) => [type, fields?.S, fields?.C])).toEqual([['E', 'FATAL', '22023']]);
     await waitUntil(() => sent().includes('ROLLBACK'));
     expect(sent()).not.toContain('DELETE FROM t');
+    expect([...pooler.pool().allServers()].map(({ queryStartedAt }) => queryStartedAt)).toEqual([0]);
     await other.query('SELECT 2');
     await pooler.expectInvariants();
   });
