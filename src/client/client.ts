@@ -16,6 +16,7 @@ import { backendKeyData, parameterStatus, readyForQuery, terminate } from '../pr
 import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';
+import { onlyOpensTransaction } from '../session/opening.ts';
 import { difference, ParameterSet, statementsToPrepare } from '../session/parameters.ts';
 import { kindNames } from '../session/policy.ts';
 import { SessionKeeper } from '../session/session-keeper.ts';
@@ -92,6 +93,8 @@ type Stage =
   | 'welcome'
   /** Holds a server whose session is being made its own. */
   | 'preparing'
+  /** The same, and its BEGIN went along: it stays under the cursor until the session is known to be right. */
+  | 'opening'
   /** Its transaction is over, and its server is asked what the session has come to. */
   | 'inspecting'
   /** Statements are relayed. */
@@ -548,9 +551,16 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   #link(reader: FrameReader): boolean {
     if (!this.#checkout(this.activeAt)) return false;
     if (this.#reclaimed === null && this.server!.isFitFor(this, this.parameters)) return true;
-    reader.again();
-    this.#prepare();
+    this.#prepareFor(reader);
     return false;
+  }
+
+  /** The message under the cursor waits until the server's session is right; one that only opens a transaction goes along. */
+  #prepareFor(reader: FrameReader): void {
+    const mayOpen = this.sharesSession && this.#reclaimed === null && this.pool!.settings.pool_mode === 'transaction';
+    const opens = mayOpen && reader.unreadBytes === 0 && onlyOpensTransaction(reader);
+    reader.again();
+    this.#prepare(opens);
   }
 
   /** True: a server is held. False: on the waiting list since then (or refused already). */
@@ -584,16 +594,17 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     const waitedMs = this.linkedAt - this.waitingSince;
     this.pool!.stats.waitTimeMs += waitedMs;
     if (waitedMs >= WORTH_TELLING_MS) this.#host.events.clientWaited(this, server, waitedMs);
-    if (this.#stage === 'welcome' || this.#reclaimed !== null || !server.isFitFor(this, this.parameters))
-      this.#prepare();
+    if (this.#stage === 'welcome' || this.#reclaimed !== null) this.#prepare();
     else {
       this.#stage = 'relay';
-      this.#process();
+      if (server.isFitFor(this, this.parameters)) this.#process();
+      else if (this.#reader.next()) this.#prepareFor(this.#reader);
+      else this.#prepare();
     }
   }
 
-  /** Makes the server's session the client's: one round trip when something differs. */
-  #prepare(): void {
+  /** Makes the server's session the client's: one round trip when something differs. opens: together with the BEGIN under the cursor. */
+  #prepare(opens = false): void {
     const server = this.server!;
     const isFit = this.dedicated !== null || server.isFitFor(this, this.parameters);
     if (isFit) {
@@ -605,6 +616,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     if (this.#stage !== 'welcome') this.#stage = 'preparing';
     const wanted = this.parameters;
     this.pool!.stats.preparationCount += 1;
+    if (opens) server.stream.gather();
     server.ask(sql, (error) => {
       if (error === null) server.wasPrepared(wanted);
       else server.suspect |= Suspect.Parameter | Suspect.Prepare; // how far did it come?
@@ -612,9 +624,24 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
       if (this.server !== server) return;
       if (error !== null) this.close('session_not_prepared', asFatal(error), error.message);
       else if (this.#stage === 'welcome') this.#learn(server);
-      else this.#prepared(server);
+      else {
+        if (this.#stage === 'opening') this.#reader.next(); // the BEGIN, which is answered
+        this.#prepared(server);
+      }
     });
     for (const statement of statements) server.attempt(statement);
+    if (opens) this.#open(server);
+  }
+
+  /** Sends BEGIN behind the difference. If that fails, the server swallows the answer: nobody is in a transaction of the wrong session. */
+  #open(server: Server): void {
+    const reader = this.#reader;
+    server.isUntouched = true;
+    if (this.#send(server, Frontend.Query, reader)) {
+      this.#stage = 'opening';
+      if (this.#toServer) server.stream.relay(reader.buffer, this.#relayFrom, reader.end);
+    }
+    server.stream.flush();
   }
 
   /** Startup parameters that this pool has not seen: how does Postgres write them? */
@@ -796,10 +823,13 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
 
   onServerClosed(reason: ServerCloseReason, detail: string, told: boolean): void {
     const isMidReply = this.server?.isMidReply ?? false;
+    const isUntouched = this.server?.isUntouched ?? false;
+    const stage = this.#stage;
     this.server = null;
     // Nothing of the client's was on it yet: it gets another one, and has waited since it first asked.
-    if ((this.#stage === 'welcome' || this.#stage === 'preparing') && this.dedicated === null) {
-      if (this.#stage === 'preparing') this.#stage = 'relay';
+    const isEarly = stage === 'welcome' || stage === 'preparing' || (stage === 'opening' && isUntouched && !isMidReply);
+    if (isEarly && this.dedicated === null) {
+      if (stage !== 'welcome') this.#stage = 'relay';
       if (this.#checkout(this.linkedAt)) this.#prepare();
       return;
     }

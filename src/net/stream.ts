@@ -173,15 +173,19 @@ export class Stream {
       return;
     }
     if (this.#buffer !== null) {
-      if (!this.#corked) {
-        this.#corked = true;
-        this.#socket.cork();
-      }
+      this.gather();
       this.#writeRun();
     }
     this.#buffer = buffer;
     this.#start = start;
     this.#end = end;
+  }
+
+  /** What is written from here on leaves with the next flush(). */
+  gather(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
   }
 
   /** Writes the batch. */

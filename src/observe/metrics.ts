@@ -49,6 +49,11 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
     'Transactions after which the client kept its server.',
     (row) => row.stats.pinnedXactCount,
   ],
+  [
+    'pinned_queries_total',
+    'Statements answered by a server that was pinned to its client.',
+    (row) => row.stats.pinnedQueryCount,
+  ],
   ['wait_timeouts_total', 'Clients whose wait was ended by query_wait_timeout.', (row) => row.stats.waitTimeoutCount],
 ];
 

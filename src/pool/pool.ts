@@ -619,6 +619,7 @@ export class Pool implements ServerOwner {
     const now = server.activeAt;
     if (status === TxStatus.Idle && server.hold.isExplicit) this.#context.guard.xactEnded(server);
     this.stats.queryCount += 1;
+    if (server.pins !== Suspect.None) this.stats.pinnedQueryCount += 1;
     if (server.queryStartedAt > 0) this.stats.queryTimeMs += now - server.queryStartedAt;
     if (status !== TxStatus.Idle) return;
     this.stats.xactCount += 1;

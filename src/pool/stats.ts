@@ -26,6 +26,8 @@ export class PoolStats {
   retryCount = 0;
   /** Transactions after which the client kept its server. */
   pinnedXactCount = 0;
+  /** Statements, of those in queryCount, that were answered by a server which is pinned to its client. */
+  pinnedQueryCount = 0;
   /** Servers that were held and not used, by kind. */
   readonly leaks = new Counts();
   /** Statements that session_policy warns of, by kind. */

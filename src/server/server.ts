@@ -294,7 +294,8 @@ export class Server implements StreamHandler, ListNode<Server> {
 
   /**
    * Asks a question of ours; its reply is swallowed, and its rows are read. Only when nothing is owed, or behind what is.
-   * done is called once: with the error, with null, or never when the server is closed first.
+   * done is called once: with the error, with null, or never when the server is closed first. What the holder sends behind it
+   * is answered before done is called, and its answer is swallowed if the question has failed.
    * isTold: the parameters that it reports are for the holder to know.
    */
   ask(sql: string, done: (error: ErrorFields | null) => void, rows: RowReader | null = null, isTold = false): void {
@@ -602,6 +603,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.#violation(`unexpected message ${typeName(type)}`);
       return false;
     }
+    if (this.#question !== null && this.#question.error !== null && !isAsynchronous(type)) this.#route = Route.Swallow;
     if (this.#isRetrying) {
       if (type === Backend.ReadyForQuery && this.#route === Route.Forward) this.#route = Route.Swallow;
     } else if (
@@ -653,9 +655,11 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (this.#isRetrying) return true;
     if (this.#route === Route.Swallow) {
       if (status === TxStatus.Idle) this.xactStartedAt = 0; // our ROLLBACK ended it
+      if (this.replies.length === 0) this.queryStartedAt = 0; // what stood behind a question that failed
       if (this.#question !== null && this.replies.isIdle) this.#question.answered = true;
       return true;
     }
+    if (this.#question !== null && this.replies.isIdle) this.#question.answered = true;
     this.owner.onServerAnswered(this, status);
     this.queryStartedAt = this.replies.length === 0 ? 0 : this.activeAt;
     if (status === TxStatus.Idle) this.xactStartedAt = this.replies.length === 0 ? 0 : this.activeAt;
@@ -696,6 +700,7 @@ export class Server implements StreamHandler, ListNode<Server> {
         this.#route = Route.Swallow;
         return;
       }
+      this.isUntouched = false;
       if (this.#deferred !== null) this.#sayDeferred();
       // A Parse that was ignored behind it has left another client's statement where it was.
       this.unnamedOwner = null;

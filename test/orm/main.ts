@@ -1,8 +1,9 @@
 // npm run test:orm [-- --library pg --statements 1000]: drivers and ORMs as they come, straight to Postgres and through pgsluice, while the tables change.
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
-import { startCommand } from '../support/command.ts';
+import { freePort, startCommand } from '../support/command.ts';
 import { queryOn } from '../support/postgres.ts';
+import { percent, readServed, type Served } from '../support/served.ts';
 import { extra, type Mishap, total } from './errors.ts';
 import { install, isLibrary, LIBRARIES, type Library, load, versionOf } from './libraries.ts';
 import { type RunResult, runLibrary } from './run.ts';
@@ -27,6 +28,8 @@ interface Outcome {
   version: string;
   direct: RunResult;
   through: RunResult | null;
+  /** By pgsluice, its own counts. */
+  served: Served | null;
   /** What a direct connection does not give. */
   extra: Mishap[];
 }
@@ -53,22 +56,26 @@ async function compare(library: Library): Promise<Outcome> {
     return runLibrary({ module, target, postgres: target, statements, clients });
   });
   const version = versionOf(library);
-  if (values.direct) return { library, version, direct, through: null, extra: [] };
-  const through = await inDatabase(`${library}-pooled`, async (database) => {
-    const target = await startCommand(postgres(database), { default_pool_size: Number(values['pool-size']) });
+  if (values.direct) return { library, version, direct, through: null, served: null, extra: [] };
+  const httpPort = await freePort();
+  const settings = { default_pool_size: Number(values['pool-size']), http_listen_port: httpPort };
+  const { through, served } = await inDatabase(`${library}-pooled`, async (database) => {
+    const target = await startCommand(postgres(database), settings);
     try {
-      return await runLibrary({ module, target, postgres: postgres(database), statements, clients });
+      const through = await runLibrary({ module, target, postgres: postgres(database), statements, clients });
+      return { through, served: await readServed(httpPort) };
     } finally {
       await target.stop();
     }
   });
-  return { library, version, direct, through, extra: extra(through.mishaps, direct.mishaps) };
+  return { library, version, direct, through, served, extra: extra(through.mishaps, direct.mishaps) };
 }
 
-function print({ library, version, direct, through, extra }: Outcome): void {
+function print({ library, version, direct, through, served, extra }: Outcome): void {
   const figures = (run: RunResult | null) =>
     run ? `${total(run.mishaps)} | ${run.schemaChanges} | ${run.seconds.toFixed(1)}` : '- | - | -';
   const cells = [library, version, (through ?? direct).statements, figures(direct), figures(through), total(extra)];
+  cells.push(served === null ? '-' : percent(served.queries - served.pinned, served.queries));
   console.log(`| ${cells.join(' | ')} |`);
 }
 
@@ -88,8 +95,10 @@ const outcomes: Outcome[] = [];
 try {
   if (!values.json) {
     console.log(`${clients} clients, through pgsluice over a pool of ${values['pool-size']}`);
-    console.log('| library | version | statements | errors | changes | s | errors through | changes | s | extra |');
-    console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
+    console.log(
+      '| library | version | statements | errors | changes | s | errors through | changes | s | extra | not pinned |',
+    );
+    console.log('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
   }
   for (const library of libraries) {
     const outcome = await compare(library);

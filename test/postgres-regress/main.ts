@@ -4,8 +4,9 @@ import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { rowsOf } from '../../src/config/settings-table.ts';
-import { type RunningCommand, startCommand } from '../support/command.ts';
+import { freePort, type RunningCommand, startCommand } from '../support/command.ts';
 import { queryOn } from '../support/postgres.ts';
+import { percent, readServed } from '../support/served.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { checkReachable, findSuite, removeOutput, runSuite, SUITE_MAJOR, type SuiteRun } from './suite.ts';
 
@@ -51,7 +52,7 @@ async function startPostgres(): Promise<EmbeddedPostgres> {
   });
 }
 
-function startPgsluice(server: EmbeddedPostgres): Promise<RunningCommand> {
+function startPgsluice(server: EmbeddedPostgres, httpPort: number): Promise<RunningCommand> {
   const { host, port, user, password } = server;
   return startCommand(
     { host, port, user, password, database: 'postgres' },
@@ -60,6 +61,7 @@ function startPgsluice(server: EmbeddedPostgres): Promise<RunningCommand> {
       users: {},
       auth_type: 'any',
       pool_mode: values['pool-mode'],
+      http_listen_port: httpPort,
       default_pool_size: Number(values['pool-size']),
       ...(rowsOf.global.has('session_policy') ? { session_policy: { sequence: 'pin' } } : {}),
     },
@@ -88,9 +90,10 @@ function print(run: SuiteRun, way: string): void {
 const suite = findSuite();
 checkReachable(suite);
 const server = await startPostgres();
+const httpPort = await freePort();
 let pooler: RunningCommand | null = null;
 try {
-  if (!values.direct && values.through === '') pooler = await startPgsluice(server);
+  if (!values.direct && values.through === '') pooler = await startPgsluice(server, httpPort);
   const { host, port } = pooler ?? (values.direct ? server : await findPooler(server));
   const run = await runSuite(suite, {
     host,
@@ -105,6 +108,12 @@ try {
   const hasDied = pooler !== null && pooler.child.exitCode !== null;
   if (hasDied) console.log('pgsluice ended during the run');
   print(run, values.direct ? 'directly' : `through ${values.through || `pgsluice in ${values['pool-mode']} mode`}`);
+  if (pooler !== null && !hasDied) {
+    const { queries, pinned } = await readServed(httpPort);
+    console.log(
+      `${percent(queries - pinned, queries)} of ${queries} statements were served by a server that was not pinned`,
+    );
+  }
   const bar = values.direct || values.schedule !== '' || tests.length > 0 ? run.results.length : Number(values.bar);
   process.exitCode = run.passed >= bar && !hasDied ? 0 : 1;
 } finally {

@@ -52,6 +52,8 @@ export class FakeConnection {
   /** Every message after the startup packet. */
   readonly messages: FrontendMessage[] = [];
   startup: Startup | null = null;
+  /** How often something came: what was written at once comes at once. */
+  reads = 0;
   closed = false;
   readonly #socket: Socket;
   readonly #server: FakeServer;
@@ -114,6 +116,7 @@ export class FakeConnection {
   }
 
   #onData(chunk: Buffer): void {
+    this.reads += 1;
     this.#pending = Buffer.concat([this.#pending, chunk]);
     while (!this.#socket.destroyed && this.#takeOne());
   }

@@ -23,6 +23,8 @@ describe('session_policy', () => {
     expect(await a.rows('SELECT x FROM t')).toEqual([['1']]);
     expect(await pooler.app.metrics.text()).toMatch(/pgsluice_pool_pinned_servers\{.*kind="temp"\} 1/);
     await a.rows('DROP TABLE t');
+    // SELECT and DROP were answered by a pinned server; CREATE made it one.
+    expect(await pooler.app.metrics.text()).toMatch(/pgsluice_pool_pinned_queries_total\{[^}]*\} 2\n/);
     expect(await b.rows('SELECT 1')).toEqual([['1']]);
   });
 
