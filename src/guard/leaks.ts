@@ -10,7 +10,7 @@ import { poolerError } from '../protocol/catalogue.ts';
 import type { Server } from '../server/server.ts';
 import type { Clock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
-import { holderText } from './exhaustion.ts';
+import { type Exhaustion, exhaustionOf, holderText } from './exhaustion.ts';
 import { holderState, isUnused, type LeakKind, silentSince } from './gaps.ts';
 import { clientOf, type HolderRecord, holderRecord } from './holders.ts';
 import { type Kind, Kinds, statementKey } from './kinds.ts';
@@ -94,6 +94,11 @@ export class Leaks implements PoolGuard {
     if (now - last < RELIEF_INTERVAL_MS) return;
     this.#suspected.set(pool, now);
     if (pool.settings.leak_reclaim !== 'never') this.#relieve(pool, this.#suspects(pool, now), now);
+  }
+
+  /** To who is refused. From the pool. */
+  explain(pool: Pool): Exhaustion {
+    return exhaustionOf(pool, this.#clock.now());
   }
 
   /** From the janitor. */

@@ -48,6 +48,12 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
     'Transactions after which the client kept its server.',
     (row) => row.stats.pinnedXactCount,
   ],
+  [
+    'queue_full_total',
+    'Clients that were refused because max_waiting_clients wait already.',
+    (row) => row.stats.queueFullCount,
+  ],
+  ['shed_total', 'Clients that were refused because they would have waited in vain.', (row) => row.stats.shedCount],
   ['wait_timeouts_total', 'Clients whose wait was ended by query_wait_timeout.', (row) => row.stats.waitTimeoutCount],
 ];
 
