@@ -590,7 +590,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     moveClient(this, ClientState.Active, this.#host.lists);
     this.#hold(server, this.#host.clock.now());
     const waitedMs = this.linkedAt - this.waitingSince;
-    this.pool!.stats.waitTimeMs += waitedMs;
+    this.pool!.waited(this, waitedMs, this.linkedAt);
     if (waitedMs >= WORTH_TELLING_MS) this.#host.events.clientWaited(this, server, waitedMs);
     if (this.#stage === 'welcome' || this.#reclaimed !== null || !server.isFitFor(this, this.parameters))
       this.#prepare();

@@ -2,6 +2,7 @@
 
 import type { EffectiveSettings } from '../config/effective.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
+import type { Clock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
 import { isHopeless, isTooLate, predictedWaitMs } from './pace.ts';
 import type { PoolClient } from './pool-client.ts';
@@ -36,11 +37,11 @@ export class Overload {
   }
 
   /** The client has just been put on the list: it, or another one, may have to go. */
-  arrived(client: PoolClient, now: number): void {
+  arrived(client: PoolClient, clock: Clock): void {
     if (this.#isFull) this.#refuseOne(client);
     const { share } = client.ticket;
-    if (client.ticket.list === null || share === null || !this.#maySay) return;
-    const rate = share.pace.rate(now);
+    if (client.ticket.list === null || share === null || !share.pace.isMeasured || !this.#maySay) return;
+    const rate = share.pace.rate(clock.now());
     const ahead = share.waiting.length - 1;
     const limitMs = this.#pool.settings.query_wait_timeout;
     if (isTooLate(ahead, rate, limitMs)) this.#shed(client, share, ahead, rate, 0);

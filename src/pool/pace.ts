@@ -42,6 +42,11 @@ export class Pace {
     this.#since = -1;
   }
 
+  /** Everybody has waited for longer than the target of late. */
+  get isMeasured(): boolean {
+    return this.#since >= 0;
+  }
+
   /** Clients served per ms; 0 while the queue does not stand, or nobody knows. */
   rate(now: number): number {
     const elapsedMs = now - this.#since;

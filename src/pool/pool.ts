@@ -234,7 +234,7 @@ export class Pool implements ServerOwner {
     else {
       this.grow();
       this.#context.guard.clientWaits(this);
-      if (client.list === this.queue) this.#overload.arrived(client, this.#context.clock.now());
+      if (client.list === this.queue) this.#overload.arrived(client, this.#context.clock);
     }
   }
 
@@ -284,13 +284,16 @@ export class Pool implements ServerOwner {
       if (client === null) break; // those that wait for a server of their own: one of these may have to make room
       const server = this.#takeIdle(client)!;
       this.#assign(client, server);
-      if (settings.queue_target > 0) {
-        const now = this.#context.clock.now();
-        client.ticket.share!.pace.served(now - client.waitingSince, settings.queue_target, now);
-      }
       client.onAssigned(server);
     }
     if (queue.length > 0) this.grow();
+  }
+
+  /** The client has got its server after so long. */
+  waited(client: PoolClient, waitedMs: number, now: number): void {
+    this.stats.waitTimeMs += waitedMs;
+    const { share } = client.ticket;
+    if (share !== null && share.waiting.length > 0) share.pace.served(waitedMs, this.settings.queue_target, now);
   }
 
   /** The link of this server is over. */
@@ -298,7 +301,9 @@ export class Pool implements ServerOwner {
     const { account, since } = server.hold;
     if (account === null) return;
     server.hold.account = null;
-    account.gaveBack(this.#context.clock.now() - since);
+    // The usual end comes with Postgres' answer: its stamp is that of now, and costs nothing.
+    const isUsual = server.isReusable && server.pins === Suspect.None && this.settings.pool_mode !== 'session';
+    account.gaveBack((isUsual ? server.activeAt : this.#context.clock.now()) - since);
   }
 
   /** Release -------------------------------------------------------------------------------------------------------- */
