@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings-table.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ClientCloseReason, PoolClient } from '../pool/pool-client.ts';
+import { Ticket } from '../pool/shares.ts';
 import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/error-fields.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
@@ -115,6 +116,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   server: Server | null = null;
   lastServer: Server | null = null;
   parameters: ParameterSet = ParameterSet.EMPTY;
+  readonly ticket: Ticket<PoolClient> = new Ticket<PoolClient>(this);
   dedicated: ReadonlyMap<string, string> | null = null;
   /** What it cancels with: a process id of ours and a secret. */
   readonly processId: number;
@@ -176,6 +178,10 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   get applicationName(): string {
     const parameters = this.#startup === null ? this.startup?.parameters : this.parameters;
     return parameters?.entries.get('application_name') ?? '';
+  }
+
+  get accountName(): string {
+    return this.applicationName || `${this.startup?.user}@${this.stream.remoteAddress}`;
   }
 
   get isConsole(): boolean {
@@ -592,7 +598,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     moveClient(this, ClientState.Active, this.#host.lists);
     this.#hold(server, this.#host.clock.now());
     const waitedMs = this.linkedAt - this.waitingSince;
-    this.pool!.stats.waitTimeMs += waitedMs;
+    this.pool!.waited(this, waitedMs, this.linkedAt);
     if (waitedMs >= WORTH_TELLING_MS) this.#host.events.clientWaited(this, server, waitedMs);
     if (this.#stage === 'welcome' || this.#reclaimed !== null) this.#prepare();
     else {

@@ -70,6 +70,8 @@ function rangeOf(row: SettingRow): string {
       return `each of ${row.keys.join(', ')}: ${row.values.join(', ')}`;
     case 'enum':
       return row.values.map((value) => `\`${value}\``).join(' ');
+    case 'list':
+      return row.numbers === undefined ? '' : `each ${row.numbers.min} to ${row.numbers.max}`;
     case 'int':
       return `${row.min} to ${row.max}`;
     case 'size':

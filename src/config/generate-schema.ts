@@ -84,6 +84,14 @@ function shapesOf(row: SettingRow): readonly Json[] {
     case 'int':
       return [{ type: 'integer', minimum: row.min, maximum: row.max }];
     case 'list':
+      if (row.numbers !== undefined) {
+        const { min, max } = row.numbers;
+        return [
+          { type: 'object', additionalProperties: { type: 'integer', minimum: min, maximum: max } },
+          { type: 'array', items: { type: 'string', pattern: '=\\d+$' } },
+          { type: 'string' },
+        ];
+      }
       return [{ type: 'array', items: { type: 'string' }, minItems: row.minItems ?? 0 }, { type: 'string' }];
     case 'size':
       return [

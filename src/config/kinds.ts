@@ -108,12 +108,27 @@ function splitPair(pair: string): [string, string] {
   return [key.trim().toLowerCase(), value.trim().toLowerCase()];
 }
 
+/** Items are "name=number". A name may have an equals sign itself. */
+function faultOfPairs(items: readonly string[], { min, max }: { min: number; max: number }): Fault | null {
+  for (const item of items) {
+    const at = item.lastIndexOf('=');
+    const number = at > 0 ? readInt(item.slice(at + 1), min, max) : new Fault('');
+    if (number instanceof Fault)
+      return new Fault(`has an item that is not name=number with a number from ${min} to ${max}`);
+  }
+  return null;
+}
+
 /** The value that `raw` is for this row, within the row's range. */
 export function readValue(row: SettingRow, raw: string | readonly string[]): SettingValue | Fault {
   if (row.kind === 'list') {
     const items = readList(raw);
     if (items.some(hasNul)) return new Fault('has a zero byte');
     if (items.length < (row.minItems ?? 0)) return new Fault('is empty');
+    if (row.numbers !== undefined) {
+      const fault = faultOfPairs(items, row.numbers);
+      if (fault !== null) return fault;
+    }
     return Object.freeze(items);
   }
   if (row.kind === 'choices') return readChoices(row, raw);

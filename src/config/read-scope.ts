@@ -60,7 +60,7 @@ function rawValue(row: SettingRow, entry: MapEntry, path: string, { errors, warn
     errors.add(value.place, path, 'the items of this list must be texts');
     return null;
   }
-  if (value.kind === 'map' && row.kind === 'choices') {
+  if (value.kind === 'map' && (row.kind === 'choices' || (row.kind === 'list' && row.numbers !== undefined))) {
     const pairs = [...value.entries].map(([key, item]) =>
       item.value.kind === 'scalar' ? `${key}=${item.value.text}` : null,
     );

@@ -5,10 +5,19 @@ import { guardRows } from './table/guard.ts';
 import { lifeRows } from './table/life.ts';
 import { listenRows } from './table/listen.ts';
 import { poolRows } from './table/pool.ts';
+import { queueRows } from './table/queue.ts';
 import type { Scope, SettingRow, SettingRows, ValueOf } from './table/row.ts';
 import { timeRows } from './table/time.ts';
 
-const settingsTable = { ...accessRows, ...listenRows, ...poolRows, ...timeRows, ...guardRows, ...lifeRows };
+const settingsTable = {
+  ...accessRows,
+  ...listenRows,
+  ...poolRows,
+  ...timeRows,
+  ...queueRows,
+  ...guardRows,
+  ...lifeRows,
+};
 
 /** The values of all settings. Durations are milliseconds, sizes bytes; 0 means what the row's `zero` says. */
 export type Settings = { readonly [K in keyof typeof settingsTable]: ValueOf<(typeof settingsTable)[K]> };
@@ -20,6 +29,7 @@ export const topics: readonly { readonly title: string; readonly rows: SettingRo
   { title: 'Who may come in', rows: accessRows },
   { title: 'Pools and servers', rows: poolRows },
   { title: 'Time', rows: timeRows },
+  { title: 'The queue', rows: queueRows },
   { title: 'The guard', rows: guardRows },
   { title: 'The process', rows: lifeRows },
 ];

@@ -106,6 +106,7 @@ export class Janitor {
 
   #tendWaiting(pool: Pool, now: number): void {
     const { query_wait_timeout, query_wait_notify } = pool.settings;
+    pool.shed(now);
     for (const waiting of pool.clients.waiting) {
       const waitedMs = now - waiting.waitingSince;
       if (query_wait_timeout > 0 && waitedMs >= query_wait_timeout) waiting.onRefused(waitTimeout(pool, waitedMs, now));

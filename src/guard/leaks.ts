@@ -11,7 +11,7 @@ import type { Server } from '../server/server.ts';
 import type { Clock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
 import { Applications } from './applications.ts';
-import { holderText } from './exhaustion.ts';
+import { type Exhaustion, exhaustionOf, holderText } from './exhaustion.ts';
 import { holderState, isUnused, type LeakKind, silentSince } from './gaps.ts';
 import { clientOf, type HolderRecord, holderRecord } from './holders.ts';
 import { type Kind, Kinds, statementKey } from './kinds.ts';
@@ -98,6 +98,11 @@ export class Leaks implements PoolGuard {
     if (now - last < RELIEF_INTERVAL_MS) return;
     this.#suspected.set(pool, now);
     if (pool.settings.leak_reclaim !== 'never') this.#relieve(pool, this.#suspects(pool, now), now);
+  }
+
+  /** To who is refused. From the pool. */
+  explain(pool: Pool): Exhaustion {
+    return exhaustionOf(pool, this.#clock.now());
   }
 
   /** From the janitor. */

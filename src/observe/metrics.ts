@@ -54,6 +54,12 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
     'Statements answered by a server that was pinned to its client.',
     (row) => row.stats.pinnedQueryCount,
   ],
+  [
+    'queue_full_total',
+    'Clients that were refused because max_waiting_clients wait already.',
+    (row) => row.stats.queueFullCount,
+  ],
+  ['shed_total', 'Clients that were refused because they would have waited in vain.', (row) => row.stats.shedCount],
   ['wait_timeouts_total', 'Clients whose wait was ended by query_wait_timeout.', (row) => row.stats.waitTimeoutCount],
 ];
 

@@ -6,6 +6,7 @@ import type { ErrorFields } from '../protocol/error-fields.ts';
 import type { Server } from '../server/server.ts';
 import type { ParameterSet } from '../session/parameters.ts';
 import type { ListNode } from '../util/list.ts';
+import type { Ticket } from './shares.ts';
 
 /** Why a client was closed: the log, the metric label and the console say the same. */
 export type ClientCloseReason =
@@ -25,6 +26,10 @@ export interface PoolClient extends ListNode<PoolClient> {
   /** The server that it had last: it gets that one back when it is idle, with everything it set still there. */
   lastServer: Server | null;
   parameters: ParameterSet;
+  /** Its place in the queue. */
+  readonly ticket: Ticket<PoolClient>;
+  /** Whose share of the pool it lives on: its application's, or its own user's and address' where that has no name. */
+  readonly accountName: string;
   /** Startup parameters of a server of its own (replication), or null for any server of the pool. */
   readonly dedicated: ReadonlyMap<string, string> | null;
   /** It has not had its first ReadyForQuery: client_login_timeout counts. */

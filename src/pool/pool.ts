@@ -21,7 +21,9 @@ import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
+import { type Explanation, Overload } from './overload.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
+import { Queue } from './queue.ts';
 import { StartupReports } from './startup-reports.ts';
 import { movePool, PoolState } from './states.ts';
 import { PoolStats } from './stats.ts';
@@ -49,6 +51,8 @@ export interface PoolGuard {
   xactEnded(server: Server): void;
   /** A client waits for a server. */
   clientWaits(pool: Pool): void;
+  /** How the pool stands, for a client that is refused. */
+  explain(pool: Pool): Explanation;
 }
 
 /** What observe hears of. */
@@ -111,9 +115,11 @@ export class Pool implements ServerOwner {
     tested: new List(),
     being_canceled: new List(),
   };
+  /** The clients that wait. */
+  readonly queue = new Queue();
   readonly clients: Readonly<Record<PoolClientState, List<PoolClient>>> = {
     active: new List(),
-    waiting: new List(),
+    waiting: this.queue,
     waiting_cancel: new List(),
     active_cancel: new List(),
   };
@@ -143,6 +149,7 @@ export class Pool implements ServerOwner {
   usedAt: number;
 
   readonly #context: PoolContext;
+  readonly #overload: Overload;
   /** Servers that are opened for one client only (replication), and the clients that still wait for theirs. */
   readonly #dedicated = new Map<Server, PoolClient>();
   readonly #dedicatedQueue = new Set<PoolClient>();
@@ -163,6 +170,7 @@ export class Pool implements ServerOwner {
     this.target = target;
     this.settings = settings;
     this.#context = context;
+    this.#overload = new Overload(this, () => context.guard.explain(this));
     this.createdAt = context.clock.now();
     this.usedAt = this.createdAt;
   }
@@ -204,10 +212,10 @@ export class Pool implements ServerOwner {
 
   /**
    * A server for this client right away, or null: then the caller puts it on the waiting list and calls await().
-   * Nobody overtakes: while clients wait, there is none right away.
+   * Nobody overtakes: while clients wait, there is none right away, and the queue says who is next.
    */
   checkout(client: PoolClient): Server | null {
-    if (this.state !== 'running' || client.dedicated !== null || this.#firstWaiting() !== null) return null;
+    if (this.state !== 'running' || client.dedicated !== null || this.queue.hasNext) return null;
     const server = this.#takeIdle(client);
     if (server !== null) this.#assign(client, server);
     return server;
@@ -220,7 +228,13 @@ export class Pool implements ServerOwner {
     else {
       this.grow();
       this.#context.guard.clientWaits(this);
+      if (client.list === this.queue) this.#overload.arrived(client, this.#context.clock);
     }
+  }
+
+  /** Clients that wait in vain are told so. From the janitor. */
+  shed(now: number): void {
+    if (this.queue.hasNext) this.#overload.tend(now);
   }
 
   /** Logins are refused, and there is no server left that could serve: waiting is no use. */
@@ -251,26 +265,39 @@ export class Pool implements ServerOwner {
   #assign(client: PoolClient, server: Server): void {
     moveServer(server, this.servers, 'active');
     client.lastServer = server;
+    server.hold.account = this.queue.shares.take(client.ticket);
     this.stats.serverAssignmentCount += 1;
   }
 
-  /** Hands idle servers to those who wait, first come first served. */
+  /** Hands idle servers to those who wait, in the order that is fair. */
   #serveWaiting(): void {
+    const { queue, settings } = this;
+    if (queue.hasNext) queue.shares.weigh(settings.application_weights);
     while (this.state === 'running' && this.servers.idle.length > 0) {
-      const client = this.#firstWaiting();
+      const client = queue.shares.next();
       if (client === null) break; // those that wait for a server of their own: one of these may have to make room
       const server = this.#takeIdle(client)!;
       this.#assign(client, server);
       client.onAssigned(server);
     }
-    if (this.clients.waiting.length > 0) this.grow();
+    if (queue.length > 0) this.grow();
   }
 
-  /** The first that any server can serve. */
-  #firstWaiting(): PoolClient | null {
-    let client = this.clients.waiting.head;
-    while (client !== null && client.dedicated !== null) client = client.next;
-    return client;
+  /** The client has got its server after so long. */
+  waited(client: PoolClient, waitedMs: number, now: number): void {
+    this.stats.waitTimeMs += waitedMs;
+    const { share } = client.ticket;
+    if (share !== null && share.waiting.length > 0) share.pace.served(waitedMs, this.settings.queue_target, now);
+  }
+
+  /** The link of this server is over. */
+  #settleAccount(server: Server): void {
+    const { account, since } = server.hold;
+    if (account === null) return;
+    server.hold.account = null;
+    // The usual end comes with Postgres' answer: its stamp is that of now, and costs nothing.
+    const isUsual = server.isReusable && server.pins === Suspect.None && this.settings.pool_mode !== 'session';
+    account.gaveBack((isUsual ? server.activeAt : this.#context.clock.now()) - since);
   }
 
   /** Release -------------------------------------------------------------------------------------------------------- */
@@ -281,6 +308,7 @@ export class Pool implements ServerOwner {
    */
   release(server: Server, letFinish = false): void {
     const wasDedicated = this.#dedicated.delete(server);
+    this.#settleAccount(server);
     if (server.state === 'closed') return;
     server.stream.resumeReading();
     // Replication does not end by a cancel, and what it sent meanwhile nobody counts.
@@ -578,6 +606,7 @@ export class Pool implements ServerOwner {
     const wasLogin = server.state === 'login';
     const owner = this.#dedicated.get(server);
     this.#dedicated.delete(server);
+    this.#settleAccount(server);
     moveServer(server, this.servers, 'closed');
     this.#context.events.serverClosed(this, server, reason, error);
     if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(reason, error, owner);

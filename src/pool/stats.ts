@@ -19,6 +19,9 @@ export class PoolStats {
   serverLoginCount = 0;
   serverLoginFailureCount = 0;
   waitTimeoutCount = 0;
+  /** Clients refused because the queue was full, or because they would have waited in vain. */
+  queueFullCount = 0;
+  shedCount = 0;
   /** Sessions brought over to another server; servers asked what their session has come to. */
   preparationCount = 0;
   inspectionCount = 0;

@@ -139,6 +139,13 @@ export const CATALOGUE = {
     hint: 'SHOW HOLDERS on the console tells who holds the servers. The hint that is sent fits the cause: a leak, pinned servers, slow statements, too small a pool, Postgres away.',
     safeToRetry: true,
   },
+  queue_full: {
+    sqlstate: '53300',
+    severity: 'ERROR',
+    message: 'queue_full: too many clients wait for a server (max_waiting_clients is %s)',
+    hint: 'Lower the load, or raise max_waiting_clients if it is well that so many wait.',
+    safeToRetry: true,
+  },
   server_closed: {
     sqlstate: '08006',
     severity: 'FATAL',
@@ -158,6 +165,13 @@ export const CATALOGUE = {
     message: 'session_policy rejects this statement in transaction pooling: %s',
     hint: 'Use pool_mode session for this database or user, or set session_policy for it to pin.',
     safeToRetry: false,
+  },
+  shed: {
+    sqlstate: '53300',
+    severity: 'ERROR',
+    message: 'shed: no server connection would become free within %s',
+    hint: 'More is asked of this pool than it can do. Lower the load or try again later; see queue_target.',
+    safeToRetry: true,
   },
   simple_query_disabled: {
     sqlstate: '42501',

@@ -51,10 +51,17 @@ export class StatementNote {
 
 const NOTHING = Buffer.alloc(0);
 
+/** Who is charged for a server that is held: the pool keeps it, by application. */
+export interface Account {
+  gaveBack(heldMs: number): void;
+}
+
 /** One per server, used again for each link. Stamps of the clock, in ms. */
 export class Hold {
   /** When the link was made; 0: there is none. */
   since = 0;
+  /** Whose share of the pool it is; null: nobody holds it. */
+  account: Account | null = null;
   /** Batches since then. */
   statements = 0;
   /** Bytes to and from the client since then. */

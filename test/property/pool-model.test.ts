@@ -33,7 +33,7 @@ class ModelClient {
   key: Buffer = Buffer.alloc(0);
   #pending: Buffer = Buffer.alloc(0);
 
-  constructor(app: App) {
+  constructor(app: App, application = '') {
     const [mine, theirs] = memorySocketPair();
     this.socket = mine;
     mine.on('data', (chunk: Buffer) => this.#onData(chunk));
@@ -42,7 +42,7 @@ class ModelClient {
       this.isClosed = true;
     });
     app.accept(theirs);
-    mine.write(build.startup({ user: 'app', database: 'app' }));
+    mine.write(build.startup({ user: 'app', database: 'app', application_name: application }));
   }
 
   send(bytes: Buffer, token: string | null): void {
@@ -82,6 +82,7 @@ class Real {
   readonly clients: ModelClient[] = [];
   app!: App;
   poolSize = 2;
+  maxWaiting = 0;
   tokens = 0;
 
   async start(): Promise<void> {
@@ -95,7 +96,7 @@ class Real {
   }
 
   #config() {
-    const text = `{ listen_port: 0, http_listen_port: 0, log_level: fatal, auth_type: any, default_pool_size: ${this.poolSize}, query_wait_timeout: 10s,
+    const text = `{ listen_port: 0, http_listen_port: 0, log_level: fatal, auth_type: any, default_pool_size: ${this.poolSize}, query_wait_timeout: 10s, application_weights: { b: 3 }, max_waiting_clients: ${this.maxWaiting},
       idle_transaction_timeout: 60s, databases: { app: { host: memory } } }`;
     const result = parseConfig(text);
     if (!result.ok) throw new Error(result.problems.map((problem) => problem.message).join('\n'));
@@ -148,10 +149,10 @@ const batch = (sql: string) => Buffer.concat([build.parse({ sql }), build.bind()
 
 const index = fc.nat({ max: 11 });
 const commands = [
-  fc.constant(
-    step('connect', (real) => {
+  fc.constantFrom('', 'a', 'b').map((application) =>
+    step(`connect ${application}`, (real) => {
       if (real.clients.filter((client) => !client.isClosed).length < MAX_CLIENTS)
-        real.clients.push(new ModelClient(real.app));
+        real.clients.push(new ModelClient(real.app, application));
     }),
   ),
   index.map((i) =>
@@ -231,6 +232,12 @@ const commands = [
   fc.integer({ min: 1, max: 3 }).map((size) =>
     step(`reload with pool_size ${size}`, (real) => {
       real.poolSize = size;
+      real.app.control.reload();
+    }),
+  ),
+  fc.integer({ min: 0, max: 2 }).map((max) =>
+    step(`reload with max_waiting_clients ${max}`, (real) => {
+      real.maxWaiting = max;
       real.app.control.reload();
     }),
   ),

@@ -2,6 +2,7 @@
 import type { App } from '../../src/app.ts';
 import type { Client } from '../../src/client/client.ts';
 import type { Pool } from '../../src/pool/pool.ts';
+import type { PoolClient } from '../../src/pool/pool-client.ts';
 
 class Violation extends Error {}
 
@@ -36,7 +37,41 @@ function expectPool(pool: Pool): void {
   }
   const isIdleForWaiters = pool.state === 'running' && pool.servers.idle.length > 0;
   const ordinary = [...pool.clients.waiting].filter((client) => client.dedicated === null);
+  expectShares(pool, name, ordinary);
   must(!isIdleForWaiters || ordinary.length === 0, `${name}: nobody waits beside an idle server`);
+}
+
+/** The queues of the applications are the list of those that wait, and their accounts the list of those that hold. */
+function expectShares(pool: Pool, name: string, ordinary: readonly PoolClient[]): void {
+  const { shares } = pool.queue;
+  must(pool.clients.waiting === pool.queue, `${name}: the queue is the list of those that wait`);
+  const queued = new Set<PoolClient>();
+  let held = 0;
+  let waitingShares = 0;
+  for (const share of shares) {
+    const who = `${name} share "${share.name}"`;
+    held += share.held;
+    must(share.held >= 0, `${who} holds no less than nothing`);
+    const clients = [...share.waiting].map((ticket) => ticket.client);
+    must(clients.length === share.waiting.length, `${who}: the length of its queue is its count`);
+    must((share.list === shares.waiting) === clients.length > 0, `${who} is listed exactly when somebody waits in it`);
+    if (clients.length > 0) waitingShares += 1;
+    for (const client of clients) queued.add(client);
+    const inOrder = ordinary.filter((client) => client.ticket.share === share && client.ticket.list !== null);
+    must(
+      clients.every((client, at) => client === inOrder[at]),
+      `${who} waits in order of arrival`,
+    );
+  }
+  must(waitingShares === shares.waiting.length, `${name}: no other share is listed`);
+  must(queued.size === ordinary.length, `${name}: ${ordinary.length} clients wait, ${queued.size} in shares`);
+  must(
+    ordinary.every((client) => queued.has(client)),
+    `${name}: who waits has its ticket in a share`,
+  );
+  must(held === pool.servers.active.length, `${name}: ${pool.servers.active.length} servers held, ${held} in shares`);
+  for (const server of pool.allServers())
+    must((server.hold.account !== null) === (server.state === 'active'), `${name} server ${server.id} has one account`);
 }
 
 function expectClients(app: App): void {
