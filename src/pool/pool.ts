@@ -129,6 +129,8 @@ export class Pool implements ServerOwner {
   /** The last failure was a refusal (wrong password, no such database), not an absence. */
   isRefused = false;
   loginFailures = 0;
+  /** When the first of them was. */
+  #awaySince = 0;
   /** No login before this stamp. */
   retryAt = 0;
   /** What a client is told at login, and has from then on. */
@@ -239,7 +241,17 @@ export class Pool implements ServerOwner {
 
   /** Logins are refused, and there is no server left that could serve: waiting is no use. */
   get #failsFast(): boolean {
-    return this.isRefused && this.serverCount === this.servers.login.length && this.#context.clock.now() < this.retryAt;
+    return this.isRefused && this.#hasNoServer && this.#context.clock.now() < this.retryAt;
+  }
+
+  get #hasNoServer(): boolean {
+    return this.serverCount === this.servers.login.length;
+  }
+
+  /** Whoever has begun to wait at this stamp came to an outage that had lasted for as long as anybody may wait. */
+  #isLongAway(since: number): boolean {
+    const { query_wait_timeout } = this.settings;
+    return this.loginFailures > 0 && query_wait_timeout > 0 && since - this.#awaySince >= query_wait_timeout;
   }
 
   /** What Postgres said, in PgBouncer's words around it. */
@@ -498,10 +510,10 @@ export class Pool implements ServerOwner {
       wanted -= 1;
     }
     while (wanted > 0 && now >= this.retryAt && this.#context.mayOpen(this, this.maxWaitMs(now))) {
+      // After a failure one attempt at a time: it shows whether Postgres is back.
+      if (this.loginFailures > 0 && login.length > 0) return;
       this.#open(null);
       wanted -= 1;
-      // After a failure one attempt at a time: the next one shows whether Postgres is back.
-      if (this.loginFailures > 0) return;
     }
   }
 
@@ -633,13 +645,16 @@ export class Pool implements ServerOwner {
   #loginFailed(reason: ServerCloseReason, error: ErrorFields | null): void {
     const now = this.#context.clock.now();
     this.stats.serverLoginFailureCount += 1;
+    if (this.loginFailures === 0) this.#awaySince = now;
     this.loginFailures += 1;
     this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
     this.isRefused = !isAway(reason, error);
     const ceiling = Math.max(this.settings.server_login_retry - RETRY_LAG_MS, 0);
     this.retryAt = now + retryDelayMs(this.loginFailures, ceiling, Math.random());
-    if (this.isRefused && this.#failsFast)
-      for (const client of [...this.clients.waiting]) client.onRefused(this.loginError());
+    if (!this.#hasNoServer) return;
+    // In an outage those that came early have their full time; those that come later are told what their first attempt met.
+    for (const client of [...this.clients.waiting])
+      if (this.isRefused || this.#isLongAway(client.waitingSince)) client.onRefused(this.loginError());
   }
 
   /** Counting -------------------------------------------------------------------------------------------------------- */
