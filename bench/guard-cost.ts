@@ -1,5 +1,6 @@
 // node bench/guard-cost.ts [--a guard=on] [--b guard=off] [--pairs 15] [--seconds 4] [--script both]: what a setting costs: user CPU of pgsluice
-// per transaction of pgbench, a against b in alternating pairs, as a ratio with its 95 % interval.
+// per transaction of pgbench, a against b in alternating pairs, as a ratio with its 95 % interval. Each pair has processes of
+// its own: one process may be some percent slower than another one like it for all its life.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs, promisify } from 'node:util';
@@ -14,6 +15,8 @@ const { values } = parseArgs({
     b: { type: 'string', default: 'guard=off' },
     pairs: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '4' },
+    /** How often each of a pair is measured, in turns. */
+    turns: { type: 'string', default: '2' },
     clients: { type: 'string', default: '16' },
     'pool-size': { type: 'string', default: '20' },
     mode: { type: 'string', default: 'extended' },
@@ -92,29 +95,46 @@ const server = await startEmbeddedPostgres({ settings: { max_connections: '100',
 const { host, port, user, password } = server;
 const postgres = { host, port, user, password, database: 'postgres' };
 const common = { default_pool_size: Number(values['pool-size']) };
-const a = await startCommand(postgres, { ...common, ...settingsOf(values.a) });
-const b = await startCommand(postgres, { ...common, ...settingsOf(values.b) });
+
+/** What each has cost over its turns. */
+async function measurePair(flags: readonly string[], isSwapped: boolean): Promise<[Cost, Cost]> {
+  const a = await startCommand(postgres, { ...common, ...settingsOf(values.a) });
+  const b = await startCommand(postgres, { ...common, ...settingsOf(values.b) });
+  try {
+    // Warm: the code is compiled, the pools are full.
+    for (const pooler of [a, b]) await measure(pooler, flags, values.seconds);
+    const costs: [Cost[], Cost[]] = [[], []];
+    for (let turn = 0; turn < Number(values.turns); turn += 1) {
+      // Who goes first alternates, so that a machine that slows down favours nobody.
+      const order = (turn % 2 === 1) === isSwapped ? ([0, 1] as const) : ([1, 0] as const);
+      for (const i of order) costs[i].push(await measure(i === 0 ? a : b, flags, values.seconds));
+    }
+    return [sum(costs[0]), sum(costs[1])];
+  } finally {
+    await a.stop();
+    await b.stop();
+  }
+}
+
+function sum(costs: readonly Cost[]): Cost {
+  const transactions = costs.reduce((total, cost) => total + cost.transactions, 0);
+  const each = (key: 'user' | 'system') =>
+    costs.reduce((total, cost) => total + cost[key] * cost.transactions, 0) / transactions;
+  return { transactions, user: each('user'), system: each('system') };
+}
+
 try {
   await bench(postgres, ['-i', '-q', '-s', '10']);
   for (const [name, flags] of scripts) {
     if (values.script !== 'both' && values.script !== name) continue;
-    // Warm: the code is compiled, the pools are full.
-    for (const pooler of [a, b]) await measure(pooler, flags, values.seconds);
     const costs: [Cost, Cost][] = [];
-    for (let pair = 0; pair < Number(values.pairs); pair += 1) {
-      // Who goes first alternates, so that a machine that slows down favours nobody.
-      const isSwapped = pair % 2 === 1;
-      const first = await measure(isSwapped ? b : a, flags, values.seconds);
-      const second = await measure(isSwapped ? a : b, flags, values.seconds);
-      costs.push(isSwapped ? [second, first] : [first, second]);
-    }
+    for (let pair = 0; pair < Number(values.pairs); pair += 1) costs.push(await measurePair(flags, pair % 2 === 1));
     const logs = (key: 'user' | 'system' | 'transactions') => costs.map(([x, y]) => Math.log(x[key] / y[key]));
-    console.log(
-      `${name}, ${values.mode}, ${costs.length} pairs of ${values.seconds} s: ${values.a} against ${values.b}`,
-    );
+    const turns = `${values.turns} x ${values.seconds} s each`;
+    console.log(`${name}, ${values.mode}, ${costs.length} pairs, ${turns}: ${values.a} against ${values.b}`);
     for (const [i, which] of [values.a, values.b].entries()) {
       const of = (key: 'user' | 'system' | 'transactions') => median(costs.map((pair) => pair[i]![key]));
-      const rate = (of('transactions') / Number(values.seconds)).toFixed(0);
+      const rate = (of('transactions') / Number(values.seconds) / Number(values.turns)).toFixed(0);
       console.log(
         `  ${which}: ${of('user').toFixed(1)} us user, ${of('system').toFixed(1)} us system, ${rate} tps (medians)`,
       );
@@ -124,7 +144,5 @@ try {
     console.log(`  transactions a second: ${asPercent(meanInterval(logs('transactions')))}`);
   }
 } finally {
-  await a.stop();
-  await b.stop();
   await server.stop();
 }

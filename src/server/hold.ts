@@ -119,13 +119,20 @@ export class Hold {
 /** BEGIN and START TRANSACTION with all their options are shorter. */
 const LONGEST_BEGIN = 120;
 
-/** The text is BEGIN or START TRANSACTION and nothing else: it says nothing about what the transaction is for. */
+/**
+ * The text is BEGIN or START TRANSACTION and nothing else: it says nothing about what the transaction is for.
+ * Most statements are told apart by their first two letters, before a text is made of them.
+ */
 function opensTransaction(buffer: Buffer, start: number, end: number): boolean {
   let at = start;
   while (at < end && buffer[at]! <= 0x20 && buffer[at] !== 0) at += 1;
-  const letter = buffer[at]! | 0x20;
-  if ((letter !== 0x62 && letter !== 0x73) || end - at > LONGEST_BEGIN) return false; // b, s
+  if (end - at > LONGEST_BEGIN || end - at < 2) return false;
+  const letters = ((buffer[at]! | 0x20) << 8) | buffer[at + 1]! | 0x20;
+  if (letters !== BE && letters !== ST) return false;
   return (
     /^(begin|start\s+transaction)\b[^;]*;?\s*\0?/i.exec(buffer.toString('latin1', at, end))?.[0].length === end - at
   );
 }
+
+const BE = 0x6265;
+const ST = 0x7374;
