@@ -12,6 +12,7 @@ export function holderColumns<Row>(of: (row: Row) => HolderRecord): ColumnOf<Row
     text('application_name', (row) => printable(of(row).applicationName)),
     text('addr', (row) => of(row).address),
     int('port', (row) => of(row).port),
+    int('process_id', (row) => of(row).processId),
     int('client_id', (row) => of(row).clientId),
     int('server_id', (row) => of(row).serverId),
     int('backend_pid', (row) => of(row).backendPid),

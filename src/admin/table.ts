@@ -11,7 +11,7 @@ export function text<Row>(name: string, value: (row: Row) => string | null): Col
   return { name, type: ColumnType.Text, value };
 }
 
-export function int<Row>(name: string, value: (row: Row) => number | boolean): ColumnOf<Row> {
+export function int<Row>(name: string, value: (row: Row) => number | boolean | null): ColumnOf<Row> {
   return { name, type: ColumnType.Int4, value };
 }
 

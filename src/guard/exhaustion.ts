@@ -39,7 +39,7 @@ const SHARED_MS = 100;
 export function exhaustionOf(pool: Pool, now: number): Exhaustion {
   const known = shared.get(pool);
   if (known !== undefined && now - known.at < SHARED_MS && now >= known.at) return known.exhaustion;
-  const holders = pool.settings.guard ? holderRecords(pool, now) : [];
+  const holders = pool.settings.guard ? holderRecords(pool, now, false) : [];
   const exhaustion = { detail: detailOf(pool, holders), hint: hintOf(pool, holders, now) };
   shared.set(pool, { at: now, exhaustion });
   return exhaustion;

@@ -5,6 +5,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Server } from '../server/server.ts';
 import { kindNames } from '../session/policy.ts';
 import { type HolderState, holderState, isUnused, silentSince } from './gaps.ts';
+import { ProcessIds } from './process-id.ts';
 import { statementText } from './statement-text.ts';
 import { type StatementTags, statementTags } from './tags.ts';
 
@@ -15,6 +16,8 @@ export interface HolderRecord {
   readonly applicationName: string;
   readonly address: string;
   readonly port: number;
+  /** The client's process; null where it is not looked for, or not to be seen from here. */
+  readonly processId: number | null;
   readonly clientId: number;
   readonly serverId: number;
   readonly backendPid: number;
@@ -37,14 +40,27 @@ export function clientOf(server: Server): Client | null {
   return server.holder as Client | null;
 }
 
-export function holderRecord(pool: Pool, server: Server, client: Client, now: number): HolderRecord {
+/** What Linux knows changes for nobody in particular: one cache for the process. */
+const processIds = new ProcessIds();
+
+/** withProcess: also look for the client's process, which may take some milliseconds once a second. */
+export function holderRecord(
+  pool: Pool,
+  server: Server,
+  client: Client,
+  now: number,
+  withProcess: boolean,
+): HolderRecord {
   const { bytes, totalLength } = server.hold.last.read();
+  const { remoteAddress: address, remotePort: port, localAddress, localPort } = client.stream;
+  const own = { host: localAddress, port: localPort };
   return {
     database: pool.database,
     user: pool.user,
     applicationName: client.applicationName,
-    address: client.stream.remoteAddress,
-    port: client.stream.remotePort,
+    address,
+    port,
+    processId: withProcess ? processIds.of({ host: address, port }, own) : null,
     clientId: client.id,
     serverId: server.id,
     backendPid: server.backendPid,
@@ -60,11 +76,11 @@ export function holderRecord(pool: Pool, server: Server, client: Client, now: nu
 }
 
 /** All of a pool; those first that hold a server and do not use it, the longest silence before the others. */
-export function holderRecords(pool: Pool, now: number): HolderRecord[] {
+export function holderRecords(pool: Pool, now: number, withProcess: boolean): HolderRecord[] {
   const records: HolderRecord[] = [];
   for (const server of pool.servers.active) {
     const client = clientOf(server);
-    if (client !== null) records.push(holderRecord(pool, server, client, now));
+    if (client !== null) records.push(holderRecord(pool, server, client, now, withProcess));
   }
   return records.sort(worstFirst);
 }

@@ -200,7 +200,7 @@ export class Leaks implements PoolGuard {
     const leak = this.#open.get(server)?.leak ?? this.#record(pool, suspect, allowedMs, now);
     this.#open.delete(server);
     leak.life = 'reclaimed';
-    leak.holder = holderRecord(pool, server, client, now);
+    leak.holder = holderRecord(pool, server, client, now, true);
     const detail = `${holderText(leak.holder)}; ${pool.clients.waiting.length} clients waited for one of ${pool.settings.pool_size} servers`;
     client.onServerReclaimed(poolerError('leak_reclaimed', formatDuration(Math.round(silentMs)), detail));
     this.#tell(leak);
@@ -224,7 +224,7 @@ export class Leaks implements PoolGuard {
       kind: leakKind,
       life: 'leaked',
       isEarly: silentMs < pool.settings.leak_detection_threshold,
-      holder: holderRecord(pool, server, client, now),
+      holder: holderRecord(pool, server, client, now, true),
       allowedMs,
       waiting: pool.clients.waiting.length,
     };

@@ -122,16 +122,14 @@ export function holdersOf(wanted: ReadonlySet<string>, after: number, deadline: 
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
   const order = [...pids.filter((pid) => pid > after), ...pids.filter((pid) => pid <= after)];
-  let looked = 0;
   for (const pid of order.slice(0, MAX_PROCESSES)) {
     for (const fd of entries(`/proc/${pid}/fd`).slice(0, MAX_FDS)) {
       if (found.size === wanted.size) return { found, endedAt: 0 };
-      looked += 1;
       const inode = socketOf(`/proc/${pid}/fd/${fd}`);
       if (wanted.has(inode) && !found.has(inode)) found.set(inode, pid);
     }
     // Only here, so that each look gets on by one process at least.
-    if (looked > MAX_FDS || performance.now() > deadline) return { found, endedAt: pid };
+    if (performance.now() > deadline) return { found, endedAt: pid };
   }
   return { found, endedAt: order.length > MAX_PROCESSES ? order[MAX_PROCESSES - 1]! : 0 };
 }

@@ -1,6 +1,6 @@
 // Which process is behind a TCP client of this machine: for reports, where client and pgsluice see the same processes.
 //
-// Called only when a record is shown. It reads /proc synchronously, at most once a second and for some 20 ms at most.
+// Called only when a record is shown. It reads /proc synchronously, at most once a second and for some 5 ms at most.
 
 import { type Address, hexAddress, holdersOf, socketInodes } from './proc-sockets.ts';
 
@@ -9,7 +9,7 @@ const MAX_CACHED = 4096;
 const KNOWN_MS = 10_000;
 /** Unknown ones are looked for again, at most this often. */
 const SURVEY_MS = 1000;
-const SURVEY_BUDGET_MS = 20;
+const SURVEY_BUDGET_MS = 5;
 
 interface Answer {
   readonly pid: number;

@@ -175,7 +175,7 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   /** Each leak is told when it is found and when it is over. */
   leak(leak: Leak): void {
     const { id, kind, life, holder, allowedMs, waiting } = leak;
-    const { applicationName, heldMs, silentMs, tags, address, port, ...others } = holder;
+    const { applicationName, heldMs, silentMs, tags, address, port, processId, ...others } = holder;
     this.events.add(EVENT_OF_LIFE[life], {
       cause: kind,
       database: holder.database,
@@ -195,6 +195,7 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
         applicationName: printable(applicationName),
         ...others,
         address: `${address}:${port}`,
+        processId: processId ?? undefined,
         heldMs: Math.round(heldMs),
         silentMs: Math.round(silentMs),
         allowedMs: Math.round(allowedMs),

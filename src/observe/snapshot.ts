@@ -120,7 +120,7 @@ function pinsOf(pool: Pool): ReadonlyMap<string, number> {
 
 /** Of all pools, those first that hold a server and do not use it. */
 export function holderRows({ pools, now }: Sources): readonly HolderRecord[] {
-  return [...pools].flatMap((pool) => holderRecords(pool, now));
+  return [...pools].flatMap((pool) => holderRecords(pool, now, true));
 }
 
 /** Those first that others waited for longest. */

@@ -72,6 +72,11 @@ test('five of five holders are named, by application and statement, and no value
     expect(row).toMatchObject({ state: 'idle_in_transaction', statements: '2', addr: '127.0.0.1' });
     expect(row?.statement).toMatch(shown);
   }
+  // Looked for once a second, for a few ms.
+  const pid = String(process.pid);
+  await waitUntil(async () => (await show('HOLDERS')).every(({ process_id }) => process_id === pid), {
+    timeoutMs: 20_000,
+  });
   await waitUntil(async () => (await show('LEAKS')).length === 5);
   const leaks = await show('LEAKS');
   expect(leaks.map(({ life, kind }) => `${life} ${kind}`)).toEqual(Array(5).fill('leaked idle_in_transaction'));
