@@ -6,10 +6,12 @@ interface SuiteOptions {
   testTimeout?: number;
   /** Suites of one order run together, lower orders first. */
   order?: number;
+  /** One file at a time, and no other suite beside it: what is measured is a share of the machine. */
+  alone?: boolean;
 }
 
 function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfiguration {
-  const { postgres = false, testTimeout = 10_000, order = 0 } = options;
+  const { postgres = false, testTimeout = 10_000, order = 0, alone = false } = options;
   return {
     extends: true,
     test: {
@@ -19,6 +21,7 @@ function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfi
       testTimeout,
       hookTimeout: 60_000,
       sequence: { groupOrder: order },
+      ...(alone ? { maxWorkers: 1 } : {}),
     },
   };
 }
@@ -44,6 +47,7 @@ export default defineConfig({
       suite('session', { postgres: true, testTimeout: 30_000, order: 1 }),
       suite('chaos', { testTimeout: 120_000, order: 2 }),
       suite('packaging', { testTimeout: 120_000, order: 2 }),
+      suite('incident', { testTimeout: 120_000, order: 3, alone: true }),
     ],
   },
 });

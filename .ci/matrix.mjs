@@ -13,7 +13,7 @@ const suites = ['integration', 'transparency', 'drivers', 'regress', 'session'].
 });
 const LONG = [
   'test/drivers/{pg,postgres-js}.test.ts',
-  'test/integration/{embedded-postgres,wire-large}.test.ts',
+  'test/integration/{calm,embedded-postgres,fairness,incident,wire-large}.test.ts',
   'test/integration/settings/**',
   'test/regress/backpressure.test.ts',
   'test/session/**',

@@ -96,6 +96,8 @@ type Stage =
   | 'preparing'
   /** The same, and its BEGIN went along: it stays under the cursor until the session is known to be right. */
   | 'opening'
+  /** Its Bind waits until the server has said what the statement takes and returns there. */
+  | 'verifying'
   /** Its transaction is over, and its server is asked what the session has come to. */
   | 'inspecting'
   /** Statements are relayed. */
@@ -202,7 +204,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
 
   /** A statement of its own runs on a server (not one of ours that prepares its session). */
   get isStatementRunning(): boolean {
-    return this.server?.isRunning === true && this.#stage === 'relay';
+    return this.server?.isRunning === true && (this.#stage === 'relay' || this.#stage === 'verifying');
   }
 
   onData(chunk: Buffer): void {
@@ -402,6 +404,11 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
         server.xactStartedAt = server.queryStartedAt;
         server.hold.beginTransaction();
       }
+    }
+    if (type === Frontend.Bind && this.#statements.mustVerify(server, reader)) {
+      reader.again();
+      this.#stage = 'verifying';
+      return false;
     }
     this.#relayFrom = reader.start;
     if (type === Frontend.Query) this.#batch.drop();
@@ -779,6 +786,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
         return;
       }
     }
+    if (this.#stage === 'verifying' && this.#statements.isVerified) this.#stage = 'relay';
     if (this.state !== ClientState.Closed && this.#stage === 'relay' && !this.#reader.atBoundary) this.#process();
     else this.#adjustReading();
   }

@@ -12,7 +12,7 @@ import type { ParameterSet } from '../session/parameters.ts';
 import type { SessionKeeper } from '../session/session-keeper.ts';
 import { Suspect } from '../session/suspect.ts';
 import { describes } from './batch.ts';
-import { ClientStatements, NO_OP } from './statements.ts';
+import { ClientStatements, NO_OP, type Verification } from './statements.ts';
 import { UnnamedStatement } from './unnamed-statement.ts';
 
 /** The client whose messages these are. */
@@ -51,6 +51,8 @@ export class StatementMessages {
   readonly #unnamed = new UnnamedStatement();
   /** Null until it has named one. */
   #named: ClientStatements | null = null;
+  /** Of the Bind that waits, or that comes next. */
+  #verification: Verification | null = null;
 
   constructor(client: StatementClient) {
     this.#client = client;
@@ -115,6 +117,8 @@ export class StatementMessages {
 
   /** A Bind, Describe or Close: AS_IS, SENT, or where in the reader's buffer the rest of it begins. */
   use(server: Server, type: number, reader: FrameReader): number {
+    const verification = this.#verification;
+    this.#verification = null;
     const { buffer, start, end } = reader;
     let nameStart = start + 6;
     if (type === Frontend.Bind) {
@@ -128,6 +132,10 @@ export class StatementMessages {
     if (type === Frontend.Close) return this.#closeName(server, name);
     let named = this.#named?.find(name) ?? null;
     if (named === null || !this.#isShared) return AS_IS;
+    if (verification !== null && verification.shape !== null && verification.shape !== named.told) {
+      server.reject(type, OUTDATED_PLAN);
+      return SENT;
+    }
     if (named.statement.isOutdated) {
       // Who does not ask what it returns would take it for what it was.
       const renewed = describes(buffer, start, buffer.length) ? this.#named!.renew(name, named) : null;
@@ -144,9 +152,32 @@ export class StatementMessages {
       }
       this.#suspect(server, named.suspect, reader);
     }
-    this.#named!.use(server, reader, named.statement, nameStart, nameEnd);
-    server.track(type, false, named.use);
+    this.#named!.use(server, reader, named, nameStart, nameEnd);
     return nameEnd + 1;
+  }
+
+  /**
+   * The Bind under the cursor has to wait: its client relies on what it was told of the statement, and does not know that this server says the
+   * same. Postgres is asked; isVerified tells when it has answered.
+   */
+  mustVerify(server: Server, reader: FrameReader): boolean {
+    if (this.#named?.wasAsked !== true || this.#verification !== null || !this.#isShared) return false;
+    const { replies } = server;
+    if (replies.isCopyIn || replies.isUntold || !server.isTransactionSound) return false;
+    const { buffer, start, end } = reader;
+    const nameStart = buffer.indexOf(0, start + 5) + 1;
+    const nameEnd = buffer.indexOf(0, nameStart);
+    if (nameStart === 0 || nameEnd <= nameStart || nameEnd >= end) return false;
+    const named = this.#named.find(buffer.toString('latin1', nameStart, nameEnd));
+    if (named === null || named.told === null || named.statement.isOutdated) return false;
+    // Who asks again is told again.
+    if (describes(buffer, start, buffer.length)) return false;
+    this.#verification = this.#named.verify(server, named);
+    return this.#verification !== null;
+  }
+
+  get isVerified(): boolean {
+    return this.#verification?.isOver !== false;
   }
 
   #closeName(server: Server, name: string): number {

@@ -4,24 +4,36 @@
 import type { Settings } from '../config/settings-table.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus } from '../protocol/message-types.ts';
-import { closeStatement, parseHead, renamed } from '../protocol/writer.ts';
+import { closeStatement, describeStatement, flush, parseHead, renamed } from '../protocol/writer.ts';
 import type { Server } from '../server/server.ts';
-import type { ServerStatements, StatementOp } from '../server/statements.ts';
+import type { Parsed, ServerStatements, StatementOp } from '../server/statements.ts';
 import type { PreparedStatement, PreparedStatements } from '../session/prepared.ts';
 
+const NO_REJECTION = null;
+
 /** What a name stands for. */
-export interface Named {
+export class Named implements StatementOp {
+  readonly rejection = NO_REJECTION;
   readonly statement: PreparedStatement;
   /** What it may do to the session whenever it is bound: bits of Suspect. */
   readonly suspect: number;
-  /** For each Bind and Describe of it. */
-  readonly use: StatementOp;
+  /** What its client was told that it takes and returns (result-shape.ts); null: it has not asked. */
+  told: string | null = null;
+
+  constructor(statement: PreparedStatement, suspect: number) {
+    this.statement = statement;
+    this.suspect = suspect;
+  }
+
+  /** For each Bind of it. */
+  done(): void {}
+
+  undo(): void {}
 }
 
+const FLUSH = flush();
 /** CloseComplete without an effect: there is no statement of this name. */
 const CLOSE_NOTHING = closeStatement(Buffer.from('pgsluice_none\0', 'latin1'));
-
-const NO_REJECTION = null;
 
 export class ClientStatements {
   readonly #shared: PreparedStatements;
@@ -31,6 +43,8 @@ export class ClientStatements {
   /** DEALLOCATE ALL was sent, and may have worked. */
   #isDoubtful = false;
   #isClosed = false;
+  /** It has asked what one of them takes and returns. */
+  wasAsked = false;
 
   constructor(shared: PreparedStatements, limits: () => Limits) {
     this.#shared = shared;
@@ -46,7 +60,7 @@ export class ClientStatements {
     const renewed = this.#shared.renew(statement, this.#limits().max_prepared_bytes);
     if (renewed === null) return null;
     this.#shared.give(statement);
-    const named: Named = { statement: renewed, suspect, use: new Use(renewed) };
+    const named = new Named(renewed, suspect);
     this.#names.set(name, named);
     return named;
   }
@@ -93,7 +107,7 @@ export class ClientStatements {
     const statement = this.#shared.take(body, session, limits.max_prepared_bytes);
     if (statement === null) return false;
     const before = this.#names.get(name) ?? null;
-    this.#names.set(name, { statement, suspect, use: new Use(statement) });
+    this.#names.set(name, new Named(statement, suspect));
     const naming = new Naming(this, name, before, statement);
     // Inside a transaction nothing can be repeated that a plan out of date fails; and Parse fails in a failed one, Close would not.
     if (server.statements.has(statement.id) && server.txStatus === TxStatus.Idle) {
@@ -103,7 +117,7 @@ export class ClientStatements {
       return true;
     }
     makeRoom(server, limits.max_prepared_statements);
-    const serverName = server.statements.add(statement.id);
+    const { name: serverName } = server.statements.add(statement.id);
     server.track(Frontend.Parse, false, new Parsing(server.statements, statement.id, serverName, naming));
     relayParse(server, serverName, statement.body);
     return true;
@@ -113,16 +127,41 @@ export class ClientStatements {
    * The Bind or Describe under the cursor names a statement at `nameStart` of the reader's buffer, up to the NUL at
    * nameEnd: all up to there is sent in the server's words.
    */
-  use(server: Server, reader: FrameReader, statement: PreparedStatement, nameStart: number, nameEnd: number): void {
-    let serverName = server.statements.use(statement.id);
-    if (serverName === null) {
-      makeRoom(server, this.#limits().max_prepared_statements);
-      serverName = server.statements.add(statement.id);
-      server.track(Frontend.Parse, true, new Parsing(server.statements, statement.id, serverName, null));
-      relayParse(server, serverName, statement.body);
-    }
-    const head = renamed(reader, nameStart, nameEnd, serverName);
+  use(server: Server, reader: FrameReader, named: Named, nameStart: number, nameEnd: number): void {
+    const parsed = this.#onServer(server, named.statement);
+    const head = renamed(reader, nameStart, nameEnd, parsed.name);
     server.stream.relay(head, 0, head.length);
+    this.wasAsked ||= reader.type === Frontend.Describe;
+    server.track(reader.type, false, reader.type === Frontend.Describe ? new Describing(parsed, named) : named);
+  }
+
+  /**
+   * Asks whether the statement takes and returns on this server what the client was told: what was parsed before a table changed
+   * may be parsed again behind it, and Postgres, which refuses such a plan, knows of no before. Null: it does, as far as known.
+   */
+  verify(server: Server, { statement, told }: Named): Verification | null {
+    const known = server.statements.find(statement.id);
+    if (known !== null && known.shape === told) return null;
+    // One of the two is older: what it is now tells which.
+    server.statements.abandon(statement.id);
+    const parsed = this.#onServer(server, statement);
+    const verification = new Verification(parsed, statement);
+    server.track(Frontend.Describe, true, verification);
+    const message = describeStatement(parsed.name);
+    server.stream.relay(message, 0, message.length);
+    server.stream.relay(FLUSH, 0, FLUSH.length);
+    return verification;
+  }
+
+  /** The server has it, or gets it now. */
+  #onServer(server: Server, statement: PreparedStatement): Parsed {
+    const there = server.statements.use(statement.id);
+    if (there !== null) return there;
+    makeRoom(server, this.#limits().max_prepared_statements);
+    const parsed = server.statements.add(statement.id);
+    server.track(Frontend.Parse, true, new Parsing(server.statements, statement.id, parsed.name, null));
+    relayParse(server, parsed.name, statement.body);
+    return parsed;
   }
 
   /** The whole Close under the cursor. False: the name is not one of these. */
@@ -223,17 +262,58 @@ class Naming implements StatementOp {
   }
 }
 
-class Use implements StatementOp {
+/** The client asks what its statement takes and returns. */
+class Describing implements StatementOp {
   readonly rejection = NO_REJECTION;
   readonly statement: PreparedStatement;
+  readonly #parsed: Parsed;
+  readonly #named: Named;
 
-  constructor(statement: PreparedStatement) {
-    this.statement = statement;
+  constructor(parsed: Parsed, named: Named) {
+    this.statement = named.statement;
+    this.#parsed = parsed;
+    this.#named = named;
+  }
+
+  described(shape: string): void {
+    this.#parsed.shape = shape;
+    this.#named.told = shape;
   }
 
   done(): void {}
 
   undo(): void {}
+}
+
+/** We ask, before the client's Bind goes out. */
+export class Verification implements StatementOp {
+  readonly rejection = NO_REJECTION;
+  readonly statement: PreparedStatement;
+  readonly #parsed: Parsed;
+  /** The server has answered, or comes to no answer. */
+  isOver = false;
+
+  constructor(parsed: Parsed, statement: PreparedStatement) {
+    this.statement = statement;
+    this.#parsed = parsed;
+  }
+
+  /** Null: it has failed, and so will whatever follows in the batch. */
+  get shape(): string | null {
+    return this.#parsed.shape;
+  }
+
+  described(shape: string): void {
+    this.#parsed.shape = shape;
+  }
+
+  done(): void {
+    this.isOver = true;
+  }
+
+  undo(): void {
+    this.isOver = true;
+  }
 }
 
 class Parsing implements StatementOp {

@@ -4,7 +4,7 @@ import type { EffectiveSettings } from '../config/effective.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import type { Clock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
-import { isHopeless, isTooLate, predictedWaitMs } from './pace.ts';
+import { intervalMs, isHopeless, isTooLate, predictedWaitMs } from './pace.ts';
 import type { PoolClient } from './pool-client.ts';
 import type { Queue } from './queue.ts';
 import type { Share } from './shares.ts';
@@ -41,9 +41,9 @@ export class Overload {
     if (this.#isFull) this.#refuseOne(client);
     const { share } = client.ticket;
     if (client.ticket.list === null || share === null || !share.pace.isMeasured || !this.#maySay) return;
-    const rate = share.pace.rate(clock.now());
-    const ahead = share.waiting.length - 1;
     const limitMs = this.#pool.settings.query_wait_timeout;
+    const rate = share.pace.rate(clock.now(), intervalMs(limitMs));
+    const ahead = share.waiting.length - 1;
     if (isTooLate(ahead, rate, limitMs)) this.#shed(client, share, ahead, rate, 0);
   }
 
@@ -51,12 +51,13 @@ export class Overload {
   tend(now: number): void {
     const { queue, settings } = this.#pool;
     const maySay = this.#maySay;
+    const interval = intervalMs(settings.query_wait_timeout);
     for (const share of queue.shares.waiting) {
       if (!maySay) {
         share.pace.reset();
         continue;
       }
-      const rate = share.pace.rate(now);
+      const rate = share.pace.rate(now, interval);
       if (rate === 0) continue;
       // Those that go make room for those behind them.
       let ahead = 0;

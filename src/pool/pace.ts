@@ -4,9 +4,15 @@
 // target for a whole interval; only then is anything measured, and anybody refused.
 
 /** RFC 8289: the interval is to be longer than the bursts that a queue is there for. */
-const INTERVAL_MS = 1_000;
-/** What is older counts for less and less: the rate is that of the last 2 to 4 seconds. */
-const WINDOW_MS = 4_000;
+const SHORTEST_INTERVAL_MS = 1_000;
+
+/**
+ * Whoever may wait for so long is refused on the evidence of half of that: a disk that stalls for three seconds is no reason to
+ * refuse clients that have ten. It delays nothing: the queue has to grow as long as that before anybody is too late.
+ */
+export function intervalMs(limitMs: number): number {
+  return Math.max(SHORTEST_INTERVAL_MS, limitMs / 2);
+}
 
 /** Who arrives is promised a server only within this part of the limit: the rate of the past is an estimate of what comes. */
 const PROMISED = 0.8;
@@ -19,8 +25,8 @@ export class Pace {
   /** How many got a server since then. */
   #served = 0;
 
-  /** A client got a server after so long. */
-  served(waitedMs: number, targetMs: number, now: number): void {
+  /** A client got a server after so long. What is older than two intervals counts for less and less. */
+  served(waitedMs: number, targetMs: number, now: number, interval: number): void {
     if (waitedMs <= targetMs) {
       this.#since = -1;
       return;
@@ -32,7 +38,7 @@ export class Pace {
     }
     this.#served += 1;
     const elapsedMs = now - this.#since;
-    if (elapsedMs < WINDOW_MS) return;
+    if (elapsedMs < 2 * interval) return;
     this.#served /= 2;
     this.#since = now - elapsedMs / 2;
   }
@@ -48,9 +54,9 @@ export class Pace {
   }
 
   /** Clients served per ms; 0 while the queue does not stand, or nobody knows. */
-  rate(now: number): number {
+  rate(now: number, interval: number): number {
     const elapsedMs = now - this.#since;
-    return this.#since < 0 || elapsedMs < INTERVAL_MS ? 0 : this.#served / elapsedMs;
+    return this.#since < 0 || elapsedMs < interval ? 0 : this.#served / elapsedMs;
   }
 }
 

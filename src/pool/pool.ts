@@ -22,6 +22,7 @@ import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
 import { type Explanation, Overload } from './overload.ts';
+import { intervalMs } from './pace.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
 import { Queue } from './queue.ts';
 import { StartupReports } from './startup-reports.ts';
@@ -299,7 +300,9 @@ export class Pool implements ServerOwner {
   waited(client: PoolClient, waitedMs: number, now: number): void {
     this.stats.waitTimeMs += waitedMs;
     const { share } = client.ticket;
-    if (share !== null && share.waiting.length > 0) share.pace.served(waitedMs, this.settings.queue_target, now);
+    if (share === null || share.waiting.length === 0) return;
+    const { query_wait_timeout, queue_target } = this.settings;
+    share.pace.served(waitedMs, queue_target, now, intervalMs(query_wait_timeout));
   }
 
   /** The link of this server is over. */

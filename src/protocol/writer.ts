@@ -115,6 +115,15 @@ export function closeStatement(name: Buffer): Buffer {
   return message(Frontend.Close, Buffer.concat([Buffer.from('S'), name]));
 }
 
+/** Describe of a prepared statement: the name with its NUL. */
+export function describeStatement(name: Buffer): Buffer {
+  return message(Frontend.Describe, Buffer.concat([Buffer.from('S'), name]));
+}
+
+export function flush(): Buffer {
+  return message(Frontend.Flush, Buffer.alloc(0));
+}
+
 /** A statement's name, from buffer[nameStart] up to the NUL at nameEnd, in another name with its NUL: the message up to there. */
 export function renamed(reader: MessageHead, nameStart: number, nameEnd: number, name: Buffer): Buffer {
   const before = nameStart - reader.start;

@@ -114,6 +114,11 @@ export class ReplyQueue {
     return false;
   }
 
+  /** The server keeps an op for what is answered next. */
+  get isFirstTracked(): boolean {
+    return this.#length > 0 && (this.#ring[this.#head]! & TRACKED) !== 0;
+  }
+
   get isCopyIn(): boolean {
     return this.#copyIn;
   }

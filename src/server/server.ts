@@ -9,6 +9,7 @@ import type { PoolerError } from '../protocol/catalogue.ts';
 import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
 import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
+import { parameterTypes, resultShape } from '../protocol/result-shape.ts';
 import { message, parse, query, readyForQuery, sync, terminate } from '../protocol/writer.ts';
 import type { CustomNames } from '../session/custom-names.ts';
 import { BLIND_PINS, Inspection, inspectionQuery } from '../session/inspection.ts';
@@ -102,9 +103,15 @@ export type ServerCloseReason =
 
 /** Postgres: authentication and startup messages are small; PgBouncer takes at most 64 kB too. */
 const LOGIN_TABLE = holdEverything(65_536);
-/** What is read on the way: status, parameters, errors. A larger one is relayed unread. */
+/** What is read on the way: status, parameters, errors, descriptions. A larger one is relayed unread. */
 const RELAY_TABLE = holdTable(
-  [Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse, Backend.ParameterDescription],
+  [
+    Backend.ReadyForQuery,
+    Backend.ParameterStatus,
+    Backend.ErrorResponse,
+    Backend.ParameterDescription,
+    Backend.RowDescription,
+  ],
   65_536,
 );
 
@@ -229,6 +236,8 @@ export class Server implements StreamHandler, ListNode<Server> {
   #isReadyWithheld = false;
   /** ParameterDescription of a batch that may have to be sent again. */
   #deferred: Buffer | null = null;
+  /** The last ParameterDescription: what it belongs to is described next. */
+  #parameterTypes = '';
   /** The shared statement whose use has failed. */
   #failing: PreparedStatement | null = null;
   /** Postgres' last words: the connection ends with them. */
@@ -598,6 +607,8 @@ export class Server implements StreamHandler, ListNode<Server> {
   /** A message begins: who gets it, and what it tells us. False when the connection had to be closed. */
   #begin(reader: FrameReader): boolean {
     const type = reader.type;
+    if (type === Backend.ParameterDescription && this.replies.isFirstTracked && reader.last)
+      this.#parameterTypes = parameterTypes(reader.buffer, reader.start, reader.end);
     this.#route = this.replies.received(type);
     if (this.#route === Route.Violation) {
       this.#violation(`unexpected message ${typeName(type)}`);
@@ -623,7 +634,10 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (this.#deferred !== null && type !== Backend.ErrorResponse) this.#sayDeferred();
     if (this.#route === Route.Reject) this.#rejection = this.statements.first?.rejection ?? null;
     this.#failing = this.replies.hasFailed ? (this.statements.first?.statement ?? null) : null;
-    if (this.replies.ended > 0 || this.replies.dropped > 0) this.#settleOps();
+    if (this.replies.ended > 0 || this.replies.dropped > 0) {
+      if (type === Backend.RowDescription || type === Backend.NoData) this.#described(reader);
+      this.#settleOps();
+    }
     switch (type) {
       case Backend.ReadyForQuery:
         return this.#readyForQuery(reader);
@@ -643,6 +657,12 @@ export class Server implements StreamHandler, ListNode<Server> {
       default:
         return true;
     }
+  }
+
+  /** A Describe of a statement is answered that somebody has an op for. */
+  #described(reader: FrameReader): void {
+    const shape = reader.last ? resultShape(this.#parameterTypes, reader.buffer, reader.start, reader.end) : null; // too large to be read
+    if (shape !== null) this.statements.first?.described?.(shape);
   }
 
   #readyForQuery(reader: FrameReader): boolean {

@@ -13,13 +13,23 @@ export interface StatementOp {
   readonly rejection: Buffer | null;
   /** The statement that it uses. */
   readonly statement?: PreparedStatement;
+  /** A Describe was answered: see result-shape.ts. */
+  described?(shape: string): void;
+}
+
+/** A statement as it was parsed here. */
+export interface Parsed {
+  /** Its name, as the protocol's String. */
+  readonly name: Buffer;
+  /** What it takes and returns; null: nobody has asked. Postgres lets no plan change that. */
+  shape: string | null;
 }
 
 const NOTHING: readonly Buffer[] = [];
 
 export class ServerStatements {
-  /** By id of the statement: its name here, as the protocol's String. Least recently used first. */
-  readonly #names = new Map<number, Buffer>();
+  /** By id of the statement. Least recently used first. */
+  readonly #parsed = new Map<number, Parsed>();
   /** The one that was used last. */
   #newest = 0;
   #serial = 0;
@@ -28,49 +38,53 @@ export class ServerStatements {
   readonly #ops: StatementOp[] = [];
 
   get size(): number {
-    return this.#names.size;
+    return this.#parsed.size;
   }
 
   has(id: number): boolean {
-    return this.#names.has(id);
+    return this.#parsed.has(id);
   }
 
-  /** Its name here; it is used. */
-  use(id: number): Buffer | null {
-    const name = this.#names.get(id);
-    if (name === undefined) return null;
+  find(id: number): Parsed | null {
+    return this.#parsed.get(id) ?? null;
+  }
+
+  /** It is used. */
+  use(id: number): Parsed | null {
+    const parsed = this.#parsed.get(id);
+    if (parsed === undefined) return null;
     if (id !== this.#newest) {
-      this.#names.delete(id);
-      this.#names.set(id, name);
+      this.#parsed.delete(id);
+      this.#parsed.set(id, parsed);
       this.#newest = id;
     }
-    return name;
+    return parsed;
   }
 
   /** A name of its own for each Parse: one that failed or was forgotten can't be in the way. */
-  add(id: number): Buffer {
+  add(id: number): Parsed {
     this.#serial += 1;
-    const name = Buffer.from(`${SERVER_NAME_PREFIX}${id}_${this.#serial}\0`, 'latin1');
-    const before = this.#names.get(id);
-    if (before !== undefined) this.#orphans.push(before);
-    this.#names.delete(id);
-    this.#names.set(id, name);
+    const parsed = { name: Buffer.from(`${SERVER_NAME_PREFIX}${id}_${this.#serial}\0`, 'latin1'), shape: null };
+    const before = this.#parsed.get(id);
+    if (before !== undefined) this.#orphans.push(before.name);
+    this.#parsed.delete(id);
+    this.#parsed.set(id, parsed);
     this.#newest = id;
-    return name;
+    return parsed;
   }
 
   /** It is not there after all. */
   remove(id: number, name: Buffer): void {
-    if (this.#names.get(id) === name) this.#names.delete(id);
+    if (this.#parsed.get(id)?.name === name) this.#parsed.delete(id);
   }
 
   /** Names that have to be closed so that one more is not more than `limit`. */
   takeSurplus(limit: number): readonly Buffer[] {
-    if (this.#orphans.length === 0 && this.#names.size < limit) return NOTHING;
+    if (this.#orphans.length === 0 && this.#parsed.size < limit) return NOTHING;
     const surplus = this.#orphans.splice(0);
-    for (const [id, name] of this.#names) {
-      if (this.#names.size < limit) break;
-      this.#names.delete(id);
+    for (const [id, { name }] of this.#parsed) {
+      if (this.#parsed.size < limit) break;
+      this.#parsed.delete(id);
       surplus.push(name);
     }
     return surplus;
@@ -83,21 +97,21 @@ export class ServerStatements {
 
   /** It is of no use any more, and is closed by and by. */
   abandon(id: number): void {
-    const name = this.#names.get(id);
-    if (name === undefined) return;
-    this.#names.delete(id);
-    this.#orphans.push(name);
+    const parsed = this.#parsed.get(id);
+    if (parsed === undefined) return;
+    this.#parsed.delete(id);
+    this.#orphans.push(parsed.name);
   }
 
   /** They are of no use any more, and are closed by and by. */
   abandonAll(): void {
-    for (const name of this.#names.values()) this.#orphans.push(name);
-    this.#names.clear();
+    for (const { name } of this.#parsed.values()) this.#orphans.push(name);
+    this.#parsed.clear();
   }
 
   /** DEALLOCATE ALL: there are none. */
   clear(): void {
-    this.#names.clear();
+    this.#parsed.clear();
     this.#orphans.length = 0;
   }
 

@@ -29,6 +29,6 @@ export const queueRows = {
     scope: EVERYWHERE,
     reload: 'live',
     ours: true,
-    doc: 'Clients of an application that wait for no longer than this are a burst. When all of them have waited longer for a second, more is asked of the pool than it can do: from then on a client that would not get a server within query_wait_timeout, at the rate at which its application is served, is refused at once with 53300 instead of waiting in vain, and so is one that waits already and can not make it any more.',
+    doc: 'Clients of an application that wait for no longer than this are a burst. When all of them have waited longer for half of query_wait_timeout (but at least a second), more is asked of the pool than it can do: from then on a client that would not get a server within query_wait_timeout, at the rate at which its application is served, is refused at once with 53300 instead of waiting in vain, and so is one that waits already and can not make it any more.',
   },
 } as const satisfies SettingRows;

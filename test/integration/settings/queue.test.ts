@@ -1,5 +1,7 @@
 // Settings of the queue: whose turn it is, how many may wait, and who is not made to wait in vain.
+
 import { expect, test } from 'vitest';
+import { intervalMs } from '../../../src/pool/pace.ts';
 import type { TestPooler } from '../../support/pooler.ts';
 import { useDatabase } from '../../support/postgres.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -133,14 +135,15 @@ test('queue_target: who comes when the queue is too long is refused at once, wit
     query_wait_timeout: '3s',
   });
   const [clients, [late, later], [other]] = [
-    await clientsOf(pooler, 'web', 110),
+    await clientsOf(pooler, 'web', 130),
     await clientsOf(pooler, 'web', 2),
     await clientsOf(pooler, 'other', 1),
   ];
   const asked = clients.map((client) => client.rows(SLOW, 10_000).catch(() => null));
   const { shares } = pooler.pool().queue;
   const web = [...shares].find(({ name }) => name === 'web')!;
-  await waitUntil(() => web.pace.rate(pooler.app.clock.now()) > 0);
+  const rate = () => web.pace.rate(pooler.app.clock.now(), intervalMs(3_000));
+  await waitUntil(() => rate() > 0);
   const { ms, value: error } = await timed(errorOf(late!.rows(SLOW)));
   expect(ms).toBeLessThan(200);
   expect(error.fields).toMatchObject({ S: 'ERROR', C: '53300', M: expect.stringMatching(/^shed\b/) });
@@ -152,7 +155,7 @@ test('queue_target: who comes when the queue is too long is refused at once, wit
   // A pool that is paused serves nobody, and says nothing about what comes.
   void pooler.app.control.pause(null);
   const waits = later!.rows(SLOW, 10_000);
-  await waitUntil(() => later!.unread.length === 0 && web.pace.rate(pooler.app.clock.now()) === 0);
+  await waitUntil(() => later!.unread.length === 0 && rate() === 0);
   pooler.app.control.resume(null);
   for (const client of clients) client.destroy();
   expect(await waits).toHaveLength(1);

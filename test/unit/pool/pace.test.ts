@@ -1,8 +1,9 @@
 // When a queue stands, how fast it is served, and who would wait in vain.
 import { describe, expect, it } from 'vitest';
-import { isHopeless, isTooLate, Pace, predictedWaitMs } from '../../../src/pool/pace.ts';
+import { intervalMs, isHopeless, isTooLate, Pace, predictedWaitMs } from '../../../src/pool/pace.ts';
 
 const TARGET = 500;
+const INTERVAL = intervalMs(2_000);
 
 /** A clock and a queue whose clients have waited for so long. */
 class Line {
@@ -13,12 +14,12 @@ class Line {
   serve(everyMs: number, forMs: number, waitedMs = 2_000): void {
     for (const end = this.now + forMs; this.now < end; ) {
       this.now += everyMs;
-      this.pace.served(waitedMs, TARGET, this.now);
+      this.pace.served(waitedMs, TARGET, this.now, INTERVAL);
     }
   }
 
   get perSecond(): number {
-    return this.pace.rate(this.now) * 1000;
+    return this.pace.rate(this.now, INTERVAL) * 1000;
   }
 }
 
@@ -61,10 +62,22 @@ describe('the pace of a queue', () => {
 
   it('falls while nobody is served', () => {
     const line = new Line();
-    line.serve(10, 4_000);
-    line.now += 4_000;
+    line.serve(10, 1_900);
+    line.now += 1_900;
     expect(line.perSecond).toBeLessThan(60);
     expect(line.perSecond).toBeGreaterThan(0);
+  });
+});
+
+describe('the interval', () => {
+  it('is a second, and half of what a client may wait where that is longer', () => {
+    expect([0, 1_000, 2_000, 10_000].map(intervalMs)).toEqual([1_000, 1_000, 1_000, 5_000]);
+  });
+
+  it('outlives a stall: three seconds with next to nobody served refuse nobody who has ten', () => {
+    const pace = new Pace();
+    for (let now = 0; now <= 3_500; now += 350) pace.served(2_000, TARGET, now, intervalMs(10_000));
+    expect(pace.rate(3_500, intervalMs(10_000))).toBe(0);
   });
 });
 

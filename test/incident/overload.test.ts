@@ -1,7 +1,7 @@
 // Twice the load that the pool can carry, in short. Long form: `npm run overload`.
 import { beforeAll, expect, test } from 'vitest';
-import { type OverloadFigures, type PhaseFigures, runOverload } from '../incident/overload-run.ts';
 import { usePrivatePostgres } from '../support/postgres.ts';
+import { type OverloadFigures, type PhaseFigures, runOverload } from './overload-run.ts';
 
 const postgres = usePrivatePostgres({ settings: { max_connections: '40' } });
 let figures: OverloadFigures;

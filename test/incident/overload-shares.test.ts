@@ -1,8 +1,8 @@
 // One noisy application among four, in short: each of the others keeps its share. Long form: `npm run overload`.
 import { expect, test } from 'vitest';
 import { defaultSettings } from '../../src/config/settings-table.ts';
-import { QUIET, runOverload } from '../incident/overload-run.ts';
 import { usePrivatePostgres } from '../support/postgres.ts';
+import { QUIET, runOverload } from './overload-run.ts';
 
 const postgres = usePrivatePostgres({ settings: { max_connections: '40' } });
 
