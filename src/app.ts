@@ -26,6 +26,7 @@ import { createLog, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
+import { RecentTimes } from './observe/times.ts';
 import { sendCancel } from './pool/cancel.ts';
 import { openServer } from './pool/open-server.ts';
 import type { Pool, PoolContext } from './pool/pool.ts';
@@ -60,6 +61,7 @@ export class App {
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly recentTimes = new RecentTimes();
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #dial: Dial;
@@ -120,6 +122,7 @@ export class App {
       version: packageVersion(),
       state: () => this.control.state,
       snapshot: () => this.snapshot(),
+      lateness: () => this.janitor.lateness,
     });
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
@@ -130,6 +133,7 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => {
         this.control.tick();
+        this.recentTimes.tick(this.pools, this.clock.now());
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
       onBug: (error) => this.observer.bug(error),
@@ -152,7 +156,14 @@ export class App {
   }
 
   snapshot(): Sources {
-    return { pools: this.pools, clients: this.clients, leaks: this.leaks, now: this.clock.now(), wallNow: Date.now() };
+    return {
+      pools: this.pools,
+      clients: this.clients,
+      leaks: this.leaks,
+      recentTimes: this.recentTimes,
+      now: this.clock.now(),
+      wallNow: Date.now(),
+    };
   }
 
   async start(): Promise<void> {

@@ -3,12 +3,14 @@
 import type { Client } from '../client/client.ts';
 import type { Clients } from '../client/clients.ts';
 import type { ApplicationRow } from '../guard/applications.ts';
-import { type HolderRecord, holderRecords } from '../guard/holders.ts';
+import { HOLDER_STATES, type HolderState, holderState } from '../guard/gaps.ts';
+import { clientOf, type HolderRecord, holderRecords } from '../guard/holders.ts';
 import type { Leak, Leaks } from '../guard/leaks.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
 import { kindNames } from '../session/policy.ts';
+import type { RecentTimes } from './times.ts';
 
 /** States as SHOW CLIENTS names them; `idle` is a logged-in client without a server. */
 export type ClientRowState = 'login' | 'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req';
@@ -57,11 +59,15 @@ export interface PoolRow {
   readonly servers: Readonly<
     Record<'active' | 'active_cancel' | 'being_canceled' | 'idle' | 'used' | 'tested' | 'login', number>
   >;
+  /** Servers that clients hold, by what the holder does with them, as in SHOW HOLDERS. */
+  readonly holders: Readonly<Record<HolderState, number>>;
   /** Servers that their clients keep beyond a transaction, by reason; one can have several. */
   readonly pinned: ReadonlyMap<string, number>;
   /** How long the first client in the queue has waited. */
   readonly maxWaitMs: number;
   readonly lastLoginError: string | null;
+  /** Logins to Postgres fail, and there is no server left. */
+  readonly isAway: boolean;
   readonly stats: Pool['stats'];
 }
 
@@ -69,6 +75,7 @@ export interface Sources {
   readonly pools: Pools;
   readonly clients: Clients;
   readonly leaks: Leaks;
+  readonly recentTimes: RecentTimes;
   /** Stamp of the clock, and the wall clock at the same moment. */
   readonly now: number;
   readonly wallNow: number;
@@ -104,11 +111,22 @@ function poolRow(pool: Pool, now: number): PoolRow {
       tested: servers.tested.length,
       login: servers.login.length,
     },
+    holders: holdersOf(pool),
     pinned: pinsOf(pool),
     maxWaitMs: pool.maxWaitMs(now),
     lastLoginError: pool.lastLoginError?.message ?? null,
+    isAway: pool.lastLoginError !== null && pool.serverCount === servers.login.length,
     stats: pool.stats,
   });
+}
+
+function holdersOf(pool: Pool): Record<HolderState, number> {
+  const holders = Object.fromEntries(HOLDER_STATES.map((state) => [state, 0])) as Record<HolderState, number>;
+  for (const server of pool.servers.active) {
+    const client = clientOf(server);
+    if (client !== null) holders[holderState(server, client)] += 1;
+  }
+  return holders;
 }
 
 function pinsOf(pool: Pool): ReadonlyMap<string, number> {
@@ -160,6 +178,20 @@ function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
     linkedPid: server?.backendPid ?? 0,
     isConsole: client.isConsole,
   });
+}
+
+/** How many clients that have logged in there are, by application_name and state. */
+export function clientCounts({ clients }: Sources): ReadonlyMap<string, ReadonlyMap<ClientRowState, number>> {
+  const counts = new Map<string, Map<ClientRowState, number>>();
+  for (const client of clients) {
+    const state = clientState(client);
+    if (state === 'login') continue;
+    const name = client.applicationName;
+    const states = counts.get(name) ?? new Map<ClientRowState, number>();
+    counts.set(name, states);
+    states.set(state, (states.get(state) ?? 0) + 1);
+  }
+  return counts;
 }
 
 function clientState(client: Client): ClientRowState {

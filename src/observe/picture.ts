@@ -1,0 +1,23 @@
+// What the metrics are made from.
+
+import type { Histogram } from '../util/histogram.ts';
+import type { LabelNames } from './label-names.ts';
+import type { Observer } from './observer.ts';
+import type { PoolRow, Sources } from './snapshot.ts';
+
+export interface MetricsSources {
+  readonly observer: Observer;
+  readonly version: string;
+  /** 'running', or what the process does instead. */
+  state(): string;
+  snapshot(): Sources;
+  /** How late the event loop was, each time that a timer was due. */
+  lateness(): Histogram;
+}
+
+/** What one scrape looks at. */
+export interface Picture {
+  readonly snapshot: Sources;
+  readonly pools: readonly PoolRow[];
+  readonly labels: LabelNames;
+}
