@@ -121,6 +121,7 @@ export class App {
       observer: this.observer,
       version: packageVersion(),
       state: () => this.control.state,
+      states: this.control,
       snapshot: () => this.snapshot(),
       lateness: () => this.janitor.lateness,
     });

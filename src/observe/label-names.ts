@@ -6,7 +6,7 @@ export const OTHER = 'other';
 
 /** Application names of all metrics together. */
 export const MAX_APPLICATIONS = 200;
-/** Pairs of database and user. */
+/** Pairs of database and user; and databases. */
 export const MAX_POOLS = 200;
 
 /** No label is as long: what lies beyond is not even looked at. */
@@ -31,11 +31,17 @@ class Names {
 
 export class LabelNames {
   readonly #applications = new Names(MAX_APPLICATIONS);
+  readonly #databases = new Names(MAX_POOLS);
   readonly #pools = new Names(MAX_POOLS);
 
   application(name: string): string {
     const label = labelOf(name);
     return this.#applications.admits(label) ? label : OTHER;
+  }
+
+  database(name: string): string {
+    const label = labelOf(name);
+    return this.#databases.admits(label) ? label : OTHER;
   }
 
   pool(database: string, user: string): readonly [database: string, user: string] {

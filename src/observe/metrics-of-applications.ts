@@ -59,8 +59,8 @@ export function addApplications(families: Families, observer: Observer, picture:
     },
     (add) => {
       const { snapshot, labels } = picture();
-      for (const [application, states] of clientCounts(snapshot))
-        for (const [state, count] of states) add([labels.application(application), state], count);
+      for (const { application, state, count } of clientCounts(snapshot))
+        add([labels.application(application), state], count);
     },
   );
 }

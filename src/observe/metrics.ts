@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { Families } from './families.ts';
 import { LabelNames } from './label-names.ts';
 import { addApplications } from './metrics-of-applications.ts';
+import { addPgbouncer } from './metrics-of-pgbouncer.ts';
 import { addPools } from './metrics-of-pools.ts';
 import { addProcess } from './metrics-of-process.ts';
 import type { MetricsSources, Picture } from './picture.ts';
@@ -15,6 +16,8 @@ const TURN_MS = 2;
 
 export class Metrics {
   readonly #registry = new Registry();
+  /** The same under other names (metrics_compat). */
+  readonly #compat = new Registry();
   readonly #labels = new LabelNames();
   readonly #sources: MetricsSources;
   #picture: Picture | null = null;
@@ -26,6 +29,7 @@ export class Metrics {
     addProcess(families, this.#registry, sources);
     addApplications(families, sources.observer, picture);
     addPools(families, picture);
+    addPgbouncer(new Families(this.#compat), sources, picture);
   }
 
   get contentType(): string {
@@ -37,9 +41,12 @@ export class Metrics {
     const parts: string[] = [];
     const picture = this.#look();
     let begunAt = performance.now();
-    for (const { name } of this.#registry.getMetricsAsArray()) {
-      this.#picture = picture; // that of another scrape, perhaps, that came between two turns
-      parts.push(await this.#registry.getSingleMetricAsString(name));
+    const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
+    const registries = isCompatible ? [this.#registry, this.#compat] : [this.#registry];
+    const all = registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => ({ registry, name })));
+    for (const { registry, name } of all) {
+      this.#picture = picture; // another scrape may have come between two turns
+      parts.push(await registry.getSingleMetricAsString(name));
       if (performance.now() - begunAt < TURN_MS) continue;
       await turn();
       begunAt = performance.now();

@@ -1,6 +1,7 @@
 // What the metrics are made from.
 
 import type { Histogram } from '../util/histogram.ts';
+import type { DatabaseStates } from './databases.ts';
 import type { LabelNames } from './label-names.ts';
 import type { Observer } from './observer.ts';
 import type { PoolRow, Sources } from './snapshot.ts';
@@ -11,6 +12,8 @@ export interface MetricsSources {
   /** 'running', or what the process does instead. */
   state(): string;
   snapshot(): Sources;
+  /** The configuration in force, and which databases are paused or disabled. */
+  readonly states: DatabaseStates;
   /** How late the event loop was, each time that a timer was due. */
   lateness(): Histogram;
 }

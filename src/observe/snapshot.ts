@@ -42,6 +42,15 @@ export interface ClientRow extends SocketFacts {
   readonly isConsole: boolean;
 }
 
+/** Clients alike. */
+export interface ClientCount {
+  readonly database: string;
+  readonly user: string;
+  readonly application: string;
+  readonly state: ClientRowState;
+  readonly count: number;
+}
+
 export interface ServerRow extends SocketFacts {
   readonly state: ServerRowState;
   readonly backendPid: number;
@@ -180,18 +189,21 @@ function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
   });
 }
 
-/** How many clients that have logged in there are, by application_name and state. */
-export function clientCounts({ clients }: Sources): ReadonlyMap<string, ReadonlyMap<ClientRowState, number>> {
-  const counts = new Map<string, Map<ClientRowState, number>>();
+/** How many clients there are that have logged in, by who they are and what they do. */
+export function clientCounts({ clients }: Sources): readonly ClientCount[] {
+  const counts = new Map<string, { -readonly [Key in keyof ClientCount]: ClientCount[Key] }>();
   for (const client of clients) {
     const state = clientState(client);
     if (state === 'login') continue;
-    const name = client.applicationName;
-    const states = counts.get(name) ?? new Map<ClientRowState, number>();
-    counts.set(name, states);
-    states.set(state, (states.get(state) ?? 0) + 1);
+    const database = client.startup?.database ?? '';
+    const user = client.startup?.user ?? '';
+    const application = client.applicationName;
+    const key = `${database}\0${user}\0${application}\0${state}`;
+    const known = counts.get(key);
+    if (known === undefined) counts.set(key, { database, user, application, state, count: 1 });
+    else known.count += 1;
   }
-  return counts;
+  return [...counts.values()];
 }
 
 function clientState(client: Client): ClientRowState {

@@ -52,6 +52,15 @@ export const lifeRows = {
     reload: 'live',
     doc: 'Log the errors that pgsluice itself sends to clients.',
   },
+  metrics_compat: {
+    kind: 'enum',
+    values: ['none', 'pgbouncer'],
+    default: 'none',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'More names for the metrics. pgbouncer: those of pgbouncer_exporter and prometheus-pgbouncer-exporter besides our own, so that dashboards and alerts made for these need no exporter.',
+  },
   pidfile: {
     kind: 'text',
     default: '',
