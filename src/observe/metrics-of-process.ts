@@ -70,6 +70,12 @@ export function addProcess(families: Families, registry: Registry, sources: Metr
       for (const [key, count] of of) add(key === 'other' ? labels.map(() => key) : key.split('\0'), count);
     });
   counts(
+    'pgsluice_spans_total',
+    'Spans for OpenTelemetry, by outcome: sent, failed, dropped.',
+    ['outcome'],
+    sources.spans,
+  );
+  counts(
     'pgsluice_client_login_failures_total',
     'Clients that were not let in, by cause.',
     ['cause'],

@@ -1,5 +1,6 @@
 // What the metrics are made from.
 
+import type { Counts } from '../util/counts.ts';
 import type { Histogram } from '../util/histogram.ts';
 import type { DatabaseStates } from './databases.ts';
 import type { LabelNames } from './label-names.ts';
@@ -14,6 +15,8 @@ export interface MetricsSources {
   snapshot(): Sources;
   /** The configuration in force, and which databases are paused or disabled. */
   readonly states: DatabaseStates;
+  /** Spans for OpenTelemetry, by what became of them. */
+  readonly spans: Counts;
   /** How late the event loop was, each time that a timer was due. */
   lateness(): Histogram;
 }

@@ -44,6 +44,14 @@ export interface PoolContext {
   onCatalogChanged(pool: Pool): void;
   readonly events: PoolEvents;
   readonly guard: PoolGuard;
+  /** null: nobody traces. */
+  readonly tracer: PoolTracer | null;
+}
+
+/** Who wants to hear of each transaction. */
+export interface PoolTracer {
+  /** It has been answered to its end, and its client holds the server still. */
+  xactAnswered(pool: Pool, server: Server, endedAt: number): void;
 }
 
 /** What the guard wants to hear from a pool. */
@@ -303,6 +311,7 @@ export class Pool implements ServerOwner {
   waited(client: PoolClient, waitedMs: number, now: number): void {
     this.stats.waitTimeMs += waitedMs;
     this.stats.waits.record(waitedMs);
+    if (client.server !== null) client.server.hold.waitedMs = waitedMs;
     const { share } = client.ticket;
     if (share === null || share.waiting.length === 0) return;
     const { query_wait_timeout, queue_target } = this.settings;
@@ -691,6 +700,7 @@ export class Pool implements ServerOwner {
       this.stats.xactTimeMs += tookMs;
       this.stats.xacts.record(tookMs);
     }
+    if (this.#context.tracer !== null && server.holder !== null) this.#context.tracer.xactAnswered(this, server, now);
   }
 
   onServerError(_server: Server, sqlstate: string): void {

@@ -1,6 +1,7 @@
-// Settings of the metrics.
-import { expect, test } from 'vitest';
+// Settings of metrics and traces.
+import { expect, onTestFinished, test } from 'vitest';
 import { samplesOf, sumOf } from '../../support/metrics-text.ts';
+import { startCollector } from '../../support/otlp-collector.ts';
 import { begin, fakeFor, poolerFor, targetOf } from './for-settings.ts';
 
 /** What pgbouncer_exporter 0.10 and later serve, without the prefix pgbouncer_. */
@@ -53,4 +54,17 @@ test('metrics_compat: with pgbouncer the names of its exporters are served besid
 
   pooler.reload({ metrics_compat: 'none' });
   expect(await foreign()).toEqual([]);
+});
+
+test('otlp_traces_endpoint: the transactions of a recorded trace are told there when it is set', async () => {
+  const collector = await startCollector();
+  onTestFinished(() => collector.stop());
+  const tagged = "SELECT 1 /*traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/";
+  for (const endpoint of ['', collector.url]) {
+    const pooler = await poolerFor(targetOf(await fakeFor()), { otlp_traces_endpoint: endpoint });
+    await (await pooler.connect()).rows(tagged);
+    await pooler.stop();
+    expect(collector.spans).toHaveLength(endpoint === '' ? 0 : 1);
+  }
+  expect(collector.spans).toMatchObject([{ name: 'pgsluice.transaction', parentSpanId: '00f067aa0ba902b7' }]);
 });
