@@ -1,8 +1,10 @@
 // node bench/guard-cost.ts [--a guard=on] [--b guard=off] [--pairs 15] [--seconds 4] [--script both]: what a setting costs: user CPU of pgsluice
 // per transaction of pgbench, a against b in alternating pairs, as a ratio with its 95 % interval. Each pair has processes of
-// its own: one process may be some percent slower than another one like it for all its life.
+// its own: one process may be some percent slower than another one like it for all its life. --a-tree DIR, --b-tree DIR: another
+// checkout, for what a change costs.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { startEmbeddedPostgres } from '../src/cli/demo/embedded-postgres.ts';
 import { type RunningCommand, startCommand, type Target } from '../test/support/command.ts';
@@ -13,6 +15,8 @@ const { values } = parseArgs({
   options: {
     a: { type: 'string', default: 'guard=on' },
     b: { type: 'string', default: 'guard=off' },
+    'a-tree': { type: 'string', default: '.' },
+    'b-tree': { type: 'string', default: '.' },
     pairs: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '4' },
     /** How often each of a pair is measured, in turns. */
@@ -95,11 +99,13 @@ const server = await startEmbeddedPostgres({ settings: { max_connections: '100',
 const { host, port, user, password } = server;
 const postgres = { host, port, user, password, database: 'postgres' };
 const common = { default_pool_size: Number(values['pool-size']) };
+const start = (settings: string, tree: string) =>
+  startCommand(postgres, { ...common, ...settingsOf(settings) }, null, join(resolve(tree), 'src/cli/pgsluice.ts'));
 
 /** What each has cost over its turns. */
 async function measurePair(flags: readonly string[], isSwapped: boolean): Promise<[Cost, Cost]> {
-  const a = await startCommand(postgres, { ...common, ...settingsOf(values.a) });
-  const b = await startCommand(postgres, { ...common, ...settingsOf(values.b) });
+  const a = await start(values.a, values['a-tree']);
+  const b = await start(values.b, values['b-tree']);
   try {
     // Warm: the code is compiled, the pools are full.
     for (const pooler of [a, b]) await measure(pooler, flags, values.seconds);

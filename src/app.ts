@@ -26,6 +26,8 @@ import { createLog, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
+import { RecentTimes } from './observe/times.ts';
+import { Tracer } from './observe/tracer.ts';
 import { sendCancel } from './pool/cancel.ts';
 import { openServer } from './pool/open-server.ts';
 import type { Pool, PoolContext } from './pool/pool.ts';
@@ -60,6 +62,8 @@ export class App {
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly recentTimes = new RecentTimes();
+  readonly tracer: Tracer;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #dial: Dial;
@@ -105,6 +109,12 @@ export class App {
     });
     this.#maxClients = this.#clientLimit();
     this.leaks = new Leaks(this.clock, this.observer);
+    this.tracer = new Tracer({
+      endpoint: config.settings.otlp_traces_endpoint || null,
+      version: packageVersion(),
+      clock: this.clock,
+      log: this.log,
+    });
     this.#poolContext = this.#makePoolContext();
     this.#console = new Console({
       control: this.control,
@@ -119,7 +129,10 @@ export class App {
       observer: this.observer,
       version: packageVersion(),
       state: () => this.control.state,
+      states: this.control,
       snapshot: () => this.snapshot(),
+      lateness: () => this.janitor.lateness,
+      spans: this.tracer.counts,
     });
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
@@ -130,6 +143,7 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => {
         this.control.tick();
+        this.recentTimes.tick(this.pools, this.clock.now());
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
       onBug: (error) => this.observer.bug(error),
@@ -152,7 +166,14 @@ export class App {
   }
 
   snapshot(): Sources {
-    return { pools: this.pools, clients: this.clients, leaks: this.leaks, now: this.clock.now(), wallNow: Date.now() };
+    return {
+      pools: this.pools,
+      clients: this.clients,
+      leaks: this.leaks,
+      recentTimes: this.recentTimes,
+      now: this.clock.now(),
+      wallNow: Date.now(),
+    };
   }
 
   async start(): Promise<void> {
@@ -168,6 +189,7 @@ export class App {
     if (settings.pidfile !== '') writeFileSync(settings.pidfile, `${process.pid}\n`);
     if (settings.guard && settings.leak_statement_text === 'normalized') await loadStatementParser();
     this.janitor.start();
+    this.tracer.start();
     this.health.isStarted = true;
     const addresses = settings.listen_addr.map((address) => `${address}:${this.port}`);
     this.log.info(
@@ -191,6 +213,7 @@ export class App {
     for (const client of [...this.clients]) client.close('pooler_shutdown', goodbye);
     for (const pool of [...this.pools]) pool.close('shutdown');
     await Promise.all(this.#https.map((http) => http.close()));
+    await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);
     if (this.health.isStarted && this.config.settings.pidfile !== '')
       rmSync(this.config.settings.pidfile, { force: true });
@@ -257,6 +280,7 @@ export class App {
       clock: this.clock,
       events: this.observer,
       guard: this.leaks,
+      tracer: this.tracer.isOn ? this.tracer : null,
       openServer: (pool, dedicated) =>
         openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, this.#dial),
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),

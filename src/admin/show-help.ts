@@ -4,7 +4,7 @@ import { noticeResponse } from '../protocol/error-fields.ts';
 import { commandComplete } from '../protocol/writer.ts';
 
 const DETAIL = `
-	SHOW APPLICATIONS|CLIENTS|CONFIG|DATABASES|HELP|HOLDERS|LEAKS|POOLS|SERVERS|VERSION
+	SHOW APPLICATIONS|CLIENTS|CONFIG|DATABASES|HELP|HISTOGRAMS|HOLDERS|LEAKS|POOLS|SERVERS|VERSION|WAITS
 	SHOW EVENTS [<n>]
 	RELOAD
 	PAUSE [<db>]

@@ -7,11 +7,13 @@ import type { ShowContext } from './show-context.ts';
 import { showDatabases } from './show-databases.ts';
 import { showEvents } from './show-events.ts';
 import { showHelp } from './show-help.ts';
+import { showHistograms } from './show-histograms.ts';
 import { showHolders } from './show-holders.ts';
 import { showLeaks } from './show-leaks.ts';
 import { showPools } from './show-pools.ts';
 import { showServers } from './show-servers.ts';
 import { showVersion } from './show-version.ts';
+import { showWaits } from './show-waits.ts';
 
 /** By the name behind SHOW, lower case. */
 export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = new Map([
@@ -21,9 +23,11 @@ export const SHOWS: ReadonlyMap<string, (context: ShowContext) => Buffer[]> = ne
   ['databases', showDatabases],
   ['events', showEvents],
   ['help', showHelp],
+  ['histograms', showHistograms],
   ['holders', showHolders],
   ['leaks', showLeaks],
   ['pools', showPools],
   ['servers', showServers],
   ['version', showVersion],
+  ['waits', showWaits],
 ]);

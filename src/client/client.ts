@@ -855,7 +855,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   onRefused(error: PoolerError | ErrorFields): void {
     if (this.state !== ClientState.Waiting) return;
     moveClient(this, ClientState.Active, this.#host.lists);
-    this.pool!.stats.waitTimeMs += this.#host.clock.now() - this.waitingSince;
+    this.pool!.waitedInVain(this.#host.clock.now() - this.waitingSince);
     const reason: ClientCloseReason = 'code' in error ? error.code : 'server_login_failed';
     if (this.#stage === 'welcome' || error.severity === 'FATAL') {
       this.close(reason, asFatal(error));
@@ -914,6 +914,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     // An error can't follow half a reply.
     const isTold = error !== null && !(server?.isMidReply ?? false);
     const isMidMessage = server !== null && this.isMidMessage;
+    if (this.state === ClientState.Waiting) this.pool!.waitedInVain(this.#host.clock.now() - this.waitingSince);
     moveClient(this, ClientState.Closed, this.#host.lists);
     this.#login?.stop();
     this.#console?.close();

@@ -20,6 +20,7 @@ export function findContradictions(parts: Parts, findings: Findings): void {
   checkSizes(parts, findings);
   checkNames(parts, findings);
   checkTimes(parts, findings);
+  checkTraces(parts, findings);
 }
 
 const loopback = new BlockList();
@@ -130,6 +131,16 @@ function checkTimes({ root, settings }: Parts, { errors, warnings }: Findings): 
     const message = 'is not shorter than query_wait_timeout: no client will see the notice';
     warnings.add(placeOf(root, 'query_wait_notify'), 'query_wait_notify', message);
   }
+}
+
+function checkTraces({ root, settings }: Parts, { errors, warnings }: Findings): void {
+  const { otlp_traces_endpoint: endpoint, guard } = settings;
+  if (endpoint === '') return;
+  const place = placeOf(root, 'otlp_traces_endpoint');
+  if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint))
+    errors.add(place, 'otlp_traces_endpoint', `"${endpoint}" is no URL that begins with http:// or https://`);
+  else if (!guard)
+    warnings.add(place, 'otlp_traces_endpoint', 'has no effect without guard: no statement is looked at');
 }
 
 function entryPlace(root: MapNode, section: string, name: string, ...keys: string[]) {

@@ -8,7 +8,18 @@ import type { Server } from '../server/server.ts';
 export type LeakKind = 'idle_in_transaction' | 'idle_in_failed_transaction' | 'half_sent_batch';
 
 /** What a holder does with its server. */
-export type HolderState = 'running' | 'copy' | 'reading' | LeakKind | 'pinned' | 'session' | 'asked';
+export const HOLDER_STATES = [
+  'running',
+  'copy',
+  'reading',
+  'idle_in_transaction',
+  'idle_in_failed_transaction',
+  'half_sent_batch',
+  'pinned',
+  'session',
+  'asked',
+] as const;
+export type HolderState = (typeof HOLDER_STATES)[number];
 
 export function holderState(server: Server, client: Client): HolderState {
   const { replies, txStatus } = server;

@@ -10,6 +10,7 @@ import { moveServer } from '../server/states.ts';
 import { kindNames } from '../session/policy.ts';
 import type { SteadyClock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
+import { Histogram } from '../util/histogram.ts';
 import type { List } from '../util/list.ts';
 import { exhaustionOf } from './exhaustion.ts';
 import type { Leaks } from './leaks.ts';
@@ -47,6 +48,8 @@ export interface JanitorOptions {
 }
 
 export class Janitor {
+  /** How late each tick was: what anybody who comes at that moment has to wait for the event loop. */
+  readonly lateness = new Histogram();
   readonly #options: JanitorOptions;
   #timer: NodeJS.Timeout | null = null;
   #lastTickAt = 0;
@@ -69,6 +72,7 @@ export class Janitor {
     const at = performance.now();
     const stalledMs = at - this.#lastTickAt - TICK_MS;
     this.#lastTickAt = at;
+    this.lateness.record(Math.max(stalledMs, 0));
     if (stalledMs > STALL_MS) {
       this.#options.clock.skip(stalledMs);
       this.#options.onStall(stalledMs);

@@ -57,6 +57,10 @@ const EVENT_OF_LIFE: Readonly<Record<LeakLife, EventKind>> = {
 export class Observer implements ClientEvents, LeakEvents, PoolEvents {
   /** By name of the catalogue, or SQLSTATE where Postgres' own refusal was passed on. */
   readonly poolerErrors = new Counts();
+  /** The same by cause and SQLSTATE, separated by zeros. */
+  readonly poolerErrorCodes = new Counts(200);
+  /** Clients that were not let in, by the same causes. */
+  readonly loginFailures = new Counts();
   readonly clientCloses = new Counts();
   readonly serverCloses = new Counts();
   /** By kind, life and application, separated by zeros. */
@@ -107,6 +111,8 @@ export class Observer implements ClientEvents, LeakEvents, PoolEvents {
 
   #pooler(client: Client, cause: string, error: ErrorFields, detail: string): void {
     this.poolerErrors.add(cause);
+    this.poolerErrorCodes.add(`${cause}\0${error.sqlstate}`);
+    if (client.isLoggingIn) this.loginFailures.add(cause);
     this.#record(client, cause, error);
     if (!this.#settings().log_pooler_errors) return;
     const { sqlstate, message } = error;

@@ -3,12 +3,14 @@
 import type { Client } from '../client/client.ts';
 import type { Clients } from '../client/clients.ts';
 import type { ApplicationRow } from '../guard/applications.ts';
-import { type HolderRecord, holderRecords } from '../guard/holders.ts';
+import { HOLDER_STATES, type HolderState, holderState } from '../guard/gaps.ts';
+import { clientOf, type HolderRecord, holderRecords } from '../guard/holders.ts';
 import type { Leak, Leaks } from '../guard/leaks.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
 import { kindNames } from '../session/policy.ts';
+import type { RecentTimes } from './times.ts';
 
 /** States as SHOW CLIENTS names them; `idle` is a logged-in client without a server. */
 export type ClientRowState = 'login' | 'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req';
@@ -40,6 +42,15 @@ export interface ClientRow extends SocketFacts {
   readonly isConsole: boolean;
 }
 
+/** Clients alike. */
+export interface ClientCount {
+  readonly database: string;
+  readonly user: string;
+  readonly application: string;
+  readonly state: ClientRowState;
+  readonly count: number;
+}
+
 export interface ServerRow extends SocketFacts {
   readonly state: ServerRowState;
   readonly backendPid: number;
@@ -57,11 +68,15 @@ export interface PoolRow {
   readonly servers: Readonly<
     Record<'active' | 'active_cancel' | 'being_canceled' | 'idle' | 'used' | 'tested' | 'login', number>
   >;
+  /** Servers that clients hold, by what the holder does with them, as in SHOW HOLDERS. */
+  readonly holders: Readonly<Record<HolderState, number>>;
   /** Servers that their clients keep beyond a transaction, by reason; one can have several. */
   readonly pinned: ReadonlyMap<string, number>;
   /** How long the first client in the queue has waited. */
   readonly maxWaitMs: number;
   readonly lastLoginError: string | null;
+  /** Logins to Postgres fail, and there is no server left. */
+  readonly isAway: boolean;
   readonly stats: Pool['stats'];
 }
 
@@ -69,6 +84,7 @@ export interface Sources {
   readonly pools: Pools;
   readonly clients: Clients;
   readonly leaks: Leaks;
+  readonly recentTimes: RecentTimes;
   /** Stamp of the clock, and the wall clock at the same moment. */
   readonly now: number;
   readonly wallNow: number;
@@ -104,11 +120,22 @@ function poolRow(pool: Pool, now: number): PoolRow {
       tested: servers.tested.length,
       login: servers.login.length,
     },
+    holders: holdersOf(pool),
     pinned: pinsOf(pool),
     maxWaitMs: pool.maxWaitMs(now),
     lastLoginError: pool.lastLoginError?.message ?? null,
+    isAway: pool.lastLoginError !== null && pool.serverCount === servers.login.length,
     stats: pool.stats,
   });
+}
+
+function holdersOf(pool: Pool): Record<HolderState, number> {
+  const holders = Object.fromEntries(HOLDER_STATES.map((state) => [state, 0])) as Record<HolderState, number>;
+  for (const server of pool.servers.active) {
+    const client = clientOf(server);
+    if (client !== null) holders[holderState(server, client)] += 1;
+  }
+  return holders;
 }
 
 function pinsOf(pool: Pool): ReadonlyMap<string, number> {
@@ -160,6 +187,23 @@ function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
     linkedPid: server?.backendPid ?? 0,
     isConsole: client.isConsole,
   });
+}
+
+/** How many clients there are that have logged in, by who they are and what they do. */
+export function clientCounts({ clients }: Sources): readonly ClientCount[] {
+  const counts = new Map<string, { -readonly [Key in keyof ClientCount]: ClientCount[Key] }>();
+  for (const client of clients) {
+    const state = clientState(client);
+    if (state === 'login') continue;
+    const database = client.startup?.database ?? '';
+    const user = client.startup?.user ?? '';
+    const application = client.applicationName;
+    const key = `${database}\0${user}\0${application}\0${state}`;
+    const known = counts.get(key);
+    if (known === undefined) counts.set(key, { database, user, application, state, count: 1 });
+    else known.count += 1;
+  }
+  return [...counts.values()];
 }
 
 function clientState(client: Client): ClientRowState {

@@ -44,6 +44,14 @@ export interface PoolContext {
   onCatalogChanged(pool: Pool): void;
   readonly events: PoolEvents;
   readonly guard: PoolGuard;
+  /** null: nobody traces. */
+  readonly tracer: PoolTracer | null;
+}
+
+/** Who wants to hear of each transaction. */
+export interface PoolTracer {
+  /** It has been answered to its end, and its client holds the server still. */
+  xactAnswered(pool: Pool, server: Server, endedAt: number): void;
 }
 
 /** What the guard wants to hear from a pool. */
@@ -220,7 +228,10 @@ export class Pool implements ServerOwner {
   checkout(client: PoolClient): Server | null {
     if (this.state !== 'running' || client.dedicated !== null || this.queue.hasNext) return null;
     const server = this.#takeIdle(client);
-    if (server !== null) this.#assign(client, server);
+    if (server !== null) {
+      this.#assign(client, server);
+      this.stats.waits.recordNone();
+    }
     return server;
   }
 
@@ -299,10 +310,18 @@ export class Pool implements ServerOwner {
   /** The client has got its server after so long. */
   waited(client: PoolClient, waitedMs: number, now: number): void {
     this.stats.waitTimeMs += waitedMs;
+    this.stats.waits.record(waitedMs);
+    if (client.server !== null) client.server.hold.waitedMs = waitedMs;
     const { share } = client.ticket;
     if (share === null || share.waiting.length === 0) return;
     const { query_wait_timeout, queue_target } = this.settings;
     share.pace.served(waitedMs, queue_target, now, intervalMs(query_wait_timeout));
+  }
+
+  /** The client has waited for so long, and gets none. */
+  waitedInVain(waitedMs: number): void {
+    this.stats.waitTimeMs += waitedMs;
+    this.stats.waits.record(waitedMs);
   }
 
   /** The link of this server is over. */
@@ -312,7 +331,9 @@ export class Pool implements ServerOwner {
     server.hold.account = null;
     // The usual end comes with Postgres' answer: its stamp is that of now, and costs nothing.
     const isUsual = server.isReusable && server.pins === Suspect.None && this.settings.pool_mode !== 'session';
-    account.gaveBack((isUsual ? server.activeAt : this.#context.clock.now()) - since);
+    const heldMs = (isUsual ? server.activeAt : this.#context.clock.now()) - since;
+    this.stats.holds.record(heldMs);
+    account.gaveBack(heldMs);
   }
 
   /** Release -------------------------------------------------------------------------------------------------------- */
@@ -667,10 +688,19 @@ export class Pool implements ServerOwner {
     if (status === TxStatus.Idle && server.hold.isExplicit) this.#context.guard.xactEnded(server);
     this.stats.queryCount += 1;
     if (server.pins !== Suspect.None) this.stats.pinnedQueryCount += 1;
-    if (server.queryStartedAt > 0) this.stats.queryTimeMs += now - server.queryStartedAt;
+    if (server.queryStartedAt > 0) {
+      const tookMs = now - server.queryStartedAt;
+      this.stats.queryTimeMs += tookMs;
+      this.stats.queries.record(tookMs);
+    }
     if (status !== TxStatus.Idle) return;
     this.stats.xactCount += 1;
-    if (server.xactStartedAt > 0) this.stats.xactTimeMs += now - server.xactStartedAt;
+    if (server.xactStartedAt > 0) {
+      const tookMs = now - server.xactStartedAt;
+      this.stats.xactTimeMs += tookMs;
+      this.stats.xacts.record(tookMs);
+    }
+    if (this.#context.tracer !== null && server.holder !== null) this.#context.tracer.xactAnswered(this, server, now);
   }
 
   onServerError(_server: Server, sqlstate: string): void {

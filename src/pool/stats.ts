@@ -1,6 +1,7 @@
 // What a pool counts. Plain numbers, added to on the data plane and read by observe; names as in SHOW STATS.
 
 import { Counts } from '../util/counts.ts';
+import { Histogram } from '../util/histogram.ts';
 
 export class PoolStats {
   /** Transactions and statements (batches up to Sync) that were answered. */
@@ -31,6 +32,12 @@ export class PoolStats {
   pinnedXactCount = 0;
   /** Statements, of those in queryCount, that were answered by a server which is pinned to its client. */
   pinnedQueryCount = 0;
+  /** How long clients waited for a server, those that got one at once and those that waited in vain included. */
+  readonly waits = new Histogram();
+  /** How long clients held a server, from checkout to release. */
+  readonly holds = new Histogram();
+  readonly xacts = new Histogram();
+  readonly queries = new Histogram();
   /** Servers that were held and not used, by kind. */
   readonly leaks = new Counts();
   /** Statements that session_policy warns of, by kind. */

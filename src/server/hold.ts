@@ -60,6 +60,8 @@ export interface Account {
 export class Hold {
   /** When the link was made; 0: there is none. */
   since = 0;
+  /** How long its client had waited for it; 0 again when that was told. */
+  waitedMs = 0;
   /** Whose share of the pool it is; null: nobody holds it. */
   account: Account | null = null;
   /** Batches since then. */
@@ -70,6 +72,8 @@ export class Hold {
   longestGapMs = 0;
   /** The transaction has been idle: BEGIN and what follows came apart. */
   isExplicit = false;
+  /** The transaction was traced: in a pipeline, others end before the next one begins here. */
+  isTraced = false;
   /** The statement that tells what kind of transaction this is: the first one behind BEGIN. */
   readonly first = new StatementNote();
   readonly #second = new StatementNote();
@@ -82,6 +86,7 @@ export class Hold {
 
   begin(now: number): void {
     this.since = now;
+    this.waitedMs = 0;
     this.statements = 0;
     this.bytes = 0;
     this.beginTransaction();
@@ -92,6 +97,7 @@ export class Hold {
   beginTransaction(): void {
     this.longestGapMs = 0;
     this.isExplicit = false;
+    this.isTraced = false;
     this.first.clear();
   }
 

@@ -36,11 +36,15 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** `pgsluice run` in front of one database; resolves when a query goes through. `onLine` gets its log, which else is shown. */
+/**
+ * `pgsluice run` in front of one database; resolves when a query goes through. `onLine` gets its log, which else is shown.
+ * command: that of another checkout.
+ */
 export async function startCommand(
   target: Target,
   settings: Record<string, unknown> = {},
   onLine: ((line: string) => void) | null = null,
+  command: string = COMMAND,
 ): Promise<RunningCommand> {
   const port = await freePort();
   const { host, user, password, database } = target;
@@ -55,7 +59,7 @@ export async function startCommand(
     ...settings,
   };
   writeFileSync(file, stringify(tree));
-  const child = spawn(process.execPath, ['--disable-sigusr1', COMMAND, 'run', '--config', file], {
+  const child = spawn(process.execPath, ['--disable-sigusr1', command, 'run', '--config', file], {
     stdio: ['ignore', onLine === null ? 'inherit' : 'pipe', 'inherit'],
   });
   if (onLine !== null && child.stdout !== null) createInterface(child.stdout).on('line', onLine);

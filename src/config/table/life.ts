@@ -52,6 +52,23 @@ export const lifeRows = {
     reload: 'live',
     doc: 'Log the errors that pgsluice itself sends to clients.',
   },
+  metrics_compat: {
+    kind: 'enum',
+    values: ['none', 'pgbouncer'],
+    default: 'none',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'More names for the metrics. pgbouncer: those of pgbouncer_exporter and prometheus-pgbouncer-exporter besides our own, so that dashboards and alerts made for these need no exporter.',
+  },
+  otlp_traces_endpoint: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'restart',
+    ours: true,
+    doc: 'Where an OpenTelemetry collector takes traces by OTLP/HTTP in JSON, as http://127.0.0.1:4318/v1/traces. Each transaction whose first statement carries a traceparent (sqlcommenter) of a trace that is recorded becomes a span below it, and so does the wait before it. Needs guard. Empty: nothing is traced.',
+  },
   pidfile: {
     kind: 'text',
     default: '',

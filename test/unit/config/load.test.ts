@@ -205,6 +205,8 @@ users: [a]
     ['health_listen_addr: 0.0.0.0', /health_listen_addr: needs health_listen_port/],
     ['http_listen_port: 6432', /http_listen_port: port 6432 is taken already/],
     ['shutdown_min_wait: 1min', /shutdown_min_wait: is longer than shutdown_timeout/],
+    ['otlp_traces_endpoint: 127.0.0.1:4318', /otlp_traces_endpoint: "127.0.0.1:4318" is no URL/],
+    ['otlp_traces_endpoint: "http://"', /otlp_traces_endpoint: "http:\/\/" is no URL/],
     ['auth_file: nowhere.txt', /1:12: auth_file: the file cannot be read: ENOENT/],
     ['users: { u: { password_file: nowhere } }', /users.u.password_file: the file cannot be read: ENOENT/],
     ['users: { u: { password_file: x, password: y } }', /can't stand beside password/],

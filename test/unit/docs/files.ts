@@ -1,6 +1,9 @@
 // The files that the tests of the documents look at.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { pino } from 'pino';
+import { App } from '../../../src/app.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 
 /** The root of the repository. */
 export const root = join(import.meta.dirname, '../../..');
@@ -19,4 +22,12 @@ export function documents(): ReadonlyMap<string, string> {
     ...atRoot.map((name) => [name, readFileSync(join(root, name), 'utf8')] as const),
     ...filesOf('docs', '.md'),
   ]);
+}
+
+/** The names of our metrics, as /metrics has them. */
+export async function servedMetrics(): Promise<string[]> {
+  const result = parseConfig('databases: { app: { host: 127.0.0.1 } }\nusers: { app: { password: x } }\n');
+  if (!result.ok) throw new Error('the configuration of this test is wrong');
+  const text = await new App(result.config, { log: pino({ level: 'silent' }) }).metrics.text();
+  return [...text.matchAll(/^# HELP (pgsluice_\w+)/gm)].map((match) => match[1] ?? '');
 }
