@@ -53,7 +53,7 @@ test('a reader that takes the first byte of a chunk for the beginning of a messa
     return isNext;
   });
   // In the middle of CommandComplete, which nobody needs whole.
-  await expect(bench.play(pipeline, whole, cutAt(reply('1').length - 11))).rejects.toThrow();
+  await expect(bench.play(pipeline, whole, cutAt(reply('1').length - 13))).rejects.toThrow();
 });
 
 test('a reply that goes to nobody is caught', async () => {
