@@ -108,7 +108,7 @@ export class App {
       onStop: () => void this.stop(),
     });
     this.#maxClients = this.#clientLimit();
-    this.leaks = new Leaks(this.clock, this.observer);
+    this.leaks = new Leaks(this.clock, this.observer, (pool) => this.pools.waitingElsewhere(pool));
     this.tracer = new Tracer({
       endpoint: config.settings.otlp_traces_endpoint || null,
       version: packageVersion(),

@@ -68,15 +68,18 @@ export class Leaks implements PoolGuard {
   readonly applications = new Applications();
   readonly #clock: Clock;
   readonly #events: LeakEvents;
+  readonly #waitingElsewhere: (pool: Pool) => number;
   readonly #open = new Map<Server, OpenLeak>();
   readonly #recent: Leak[] = [];
   /** When each pool that has suspects was last relieved. */
   readonly #suspected = new Map<Pool, number>();
   #lastId = 0;
 
-  constructor(clock: Clock, events: LeakEvents) {
+  /** waitingElsewhere: clients of other pools for which a server of this one would make room. */
+  constructor(clock: Clock, events: LeakEvents, waitingElsewhere: (pool: Pool) => number) {
     this.#clock = clock;
     this.#events = events;
+    this.#waitingElsewhere = waitingElsewhere;
   }
 
   /** Oldest first. */
@@ -160,9 +163,10 @@ export class Leaks implements PoolGuard {
 
   /** Takes back as many as clients wait for and are not on their way already; who is furthest beyond its limit goes first. */
   #relieve(pool: Pool, suspects: readonly Suspect[], now: number): void {
-    const { waiting } = pool.clients;
-    let needed = waiting.length - pool.servers.tested.length - pool.servers.idle.length;
-    if (needed <= 0 || pool.state !== 'running') return;
+    if (suspects.length === 0 || pool.state !== 'running') return;
+    const waiting = pool.clients.waiting.length + this.#waitingElsewhere(pool);
+    let needed = waiting - pool.servers.tested.length - pool.servers.idle.length;
+    if (needed <= 0) return;
     const beyond = suspects
       .map((suspect) => ({ suspect, allowedMs: this.#allowed(pool, suspect, suspects, now) }))
       .filter(({ suspect, allowedMs }) => suspect.silentMs >= allowedMs)

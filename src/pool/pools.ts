@@ -78,6 +78,20 @@ export class Pools implements Iterable<Pool> {
     };
   }
 
+  /** Clients of other pools that wait because a limit which this pool shares with theirs is reached. */
+  waitingElsewhere(pool: Pool): number {
+    let waiting = 0;
+    for (const other of this.#pools.values()) {
+      if (other === pool || other.state !== 'running' || other.clients.waiting.length === 0) continue;
+      const verdict = mayOpen(this.#counts(other), other.settings, 0);
+      const isShared =
+        (verdict === 'max_db_connections' && other.database === pool.database) ||
+        (verdict === 'max_user_connections' && other.user === pool.user);
+      if (isShared) waiting += other.clients.waiting.length;
+    }
+    return waiting;
+  }
+
   /** A server came or went: the pools that wait for a limit shared with this one try again. */
   onCapacity(changed: Pool): void {
     for (const pool of this.#pools.values()) if (pool !== changed && pool.clients.waiting.length > 0) pool.grow();

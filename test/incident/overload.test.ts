@@ -1,7 +1,7 @@
 // Twice the load that the pool can carry, in short. Long form: `npm run overload`.
 import { beforeAll, expect, test } from 'vitest';
 import { usePrivatePostgres } from '../support/postgres.ts';
-import { type OverloadFigures, type PhaseFigures, runOverload } from './overload-run.ts';
+import { type OverloadFigures, type PhaseFigures, QUIET, runOverload } from './overload-run.ts';
 
 const postgres = usePrivatePostgres({ settings: { max_connections: '40' } });
 let figures: OverloadFigures;
@@ -14,9 +14,9 @@ beforeAll(async () => {
     milliseconds: 5_000,
     peakMs: 3_000,
     times: 2,
-    poolSize: 5,
+    poolSize: 6,
     seed: 1,
-    parts: ['over'],
+    parts: ['over', 'noisy'],
   });
   over = figures.over!;
 });
@@ -33,4 +33,10 @@ test('who is refused is told in one of the words for it, and can ask again on th
   expect(ok).toBeGreaterThan(0);
   expect(query_wait_timeout + queue_full + shed).toBeGreaterThan(0);
   expect(others).toEqual({});
+});
+
+test('a noisy application takes nothing from three others that ask for less than their share', () => {
+  const { applications } = figures.noisy!;
+  for (const name of QUIET) expect(applications[name]!.served, name).toBeGreaterThan(0.95);
+  expect(applications.shop!.served).toBeLessThan(0.6);
 });

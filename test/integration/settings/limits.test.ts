@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { waitUntil } from '../../support/wait-until.ts';
 import { connect } from '../../support/wire.ts';
-import { begin, expectNever, fakeFor, farewell, pidOf, poolerFor, targetOf } from './for-settings.ts';
+import { begin, errorOf, expectNever, fakeFor, farewell, pidOf, poolerFor, targetOf, timed } from './for-settings.ts';
 import { commandWith } from './the-command.ts';
 
 const FULL = { code: '53300' };
@@ -114,6 +114,24 @@ test('max_user_connections: over all databases a user has no more servers, and a
   await pidOf(await late);
   expect(postgres.open.map((connection) => connection.startup?.parameters.database)).toEqual(['a', 'c']);
   await a.rows('COMMIT');
+});
+
+test('max_user_connections: a server that is held and not used is taken back for another pool that waits for room', async () => {
+  const postgres = await fakeFor();
+  const pooler = await poolerFor(targetOf(postgres), {
+    users: { app: { password: 'secret', max_user_connections: 1 } },
+    databases: { '*': entry(postgres) },
+    leak_detection_threshold: '400ms',
+    leak_reclaim_floor: '200ms',
+    query_wait_timeout: '5s',
+  });
+  const silent = await pooler.connect({ database: 'a' });
+  await begin(silent);
+  const { ms, value: late } = await timed(pooler.connect({ database: 'b' }));
+  await pidOf(late);
+  expect(ms).toBeLessThan(3_000);
+  expect(pooler.pool('a').stats.leaks.of('idle_in_transaction')).toBe(1);
+  expect((await errorOf(silent.rows('SELECT 1'))).code).toBe('25P03');
 });
 
 test('max_parallel_logins: over all pools no more logins to Postgres are under way', async () => {
