@@ -65,9 +65,9 @@ describe.runIf(process.platform === 'linux')('on Linux', () => {
   it('goes on where it stopped when its time is over', async () => {
     const { pid, socket } = await connected('127.0.0.1', '127.0.0.1');
     const ids = new ProcessIds(0, 0.5);
-    expect(await waitUntil(() => ids.of(...ends(socket)))).toBe(pid);
+    expect(await waitUntil(() => ids.of(...ends(socket)), { timeoutMs: 25_000 })).toBe(pid);
     socket.destroy();
-  });
+  }, 30_000);
 
   it('does not look again within its interval', async () => {
     const { pid, socket } = await connected('127.0.0.1', '127.0.0.1');
