@@ -120,7 +120,8 @@ export function holdersOf(wanted: ReadonlySet<string>, after: number, deadline: 
   const found = new Map<string, number>();
   const pids = entries('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map(Number);
+    .map(Number)
+    .sort((a, b) => a - b); // Linux begins again with low numbers, and lists them last
   const order = [...pids.filter((pid) => pid > after), ...pids.filter((pid) => pid <= after)];
   for (const pid of order.slice(0, MAX_PROCESSES)) {
     for (const fd of entries(`/proc/${pid}/fd`).slice(0, MAX_FDS)) {
