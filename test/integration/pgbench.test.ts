@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { usePooler } from '../support/pooler.ts';
 import { useDatabase } from '../support/postgres.ts';
 import { needTool } from '../support/tools.ts';
+import { connectAndLogin } from '../support/wire.ts';
 
 const db = useDatabase();
 const POOL_SIZE = 5;
@@ -24,13 +25,16 @@ async function pgbench(program: string, ...args: string[]): Promise<string> {
 function sampleConnections(): { stop(): Promise<number> } {
   let isOver = false;
   const sampling = (async () => {
+    // One connection for all looks: that of the last look would still be there when the next one counts.
+    const observer = await connectAndLogin(db.current.port, db.current);
     let most = 0;
     while (!isOver) {
-      const [row] = await db.current.query<{ n: number }>(
-        'SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      const [row] = await observer.rows(
+        'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
       );
-      most = Math.max(most, row!.n);
+      most = Math.max(most, Number(row![0]));
     }
+    await observer.end();
     return most;
   })();
   return {
