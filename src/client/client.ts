@@ -858,8 +858,10 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
       return false;
     }
     const { settings, listener } = this.pool!;
-    const isPinned = settings.listen === 'pin' && this.#listening === null;
-    if (isPinned || (this.session.policy(settings).reset & Suspect.Listen) !== 0) return false;
+    const { reset } = this.session.policy(settings);
+    // Who keeps its server anyway hears it best from there.
+    const isKept = (server.pins & ~reset) !== Suspect.Listen;
+    if (isKept || (settings.listen === 'pin' && this.#listening === null)) return false;
     this.#listening ??= new Listening(this, listener);
     if (!this.#listening.mayGiveBack(server)) return false;
     this.#stage = 'inspecting';

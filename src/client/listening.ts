@@ -86,6 +86,7 @@ export class Listening implements Subscriber {
     this.#isServerDone = false;
     server.pins |= Suspect.Listen;
     server.channels = this.channels;
+    server.stream.flush(); // a plain query may stand before it
     server.ask(takeQuery(this.channels, markers, marker), (error) => {
       if (error !== null || !this.feed.changed()) {
         done(error?.message ?? 'no marker');
