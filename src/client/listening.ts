@@ -88,7 +88,7 @@ export class Listening implements Subscriber {
     server.channels = this.channels;
     server.stream.flush(); // a plain query may stand before it
     server.ask(takeQuery(this.channels, markers, marker), (error) => {
-      if (error !== null || !this.feed.changed()) {
+      if (error !== null || !this.feed.isPassedOnServer) {
         done(error?.message ?? 'no marker');
         return;
       }
@@ -102,6 +102,7 @@ export class Listening implements Subscriber {
   #taken(): void {
     if (!this.#isServerDone || !this.feed.isPassed) return;
     this.#isServerDone = false;
+    this.feed.changed();
     this.#say(this.#waiting);
     this.#say(this.#early);
     this.#waiting = [];
@@ -124,10 +125,11 @@ export class Listening implements Subscriber {
     const marker = this.#listener.mark(this);
     this.feed.change(marker);
     server.ask(giveBackQuery(this.#listener.markers, marker), (error) => {
-      if (error !== null || !this.feed.changed()) {
+      if (error !== null || !this.feed.isPassedOnServer) {
         done(error?.message ?? 'no marker');
         return;
       }
+      this.feed.changed();
       server.pins &= ~Suspect.Listen;
       server.channels = NO_CHANNELS;
       done(null);
@@ -144,7 +146,10 @@ export class Listening implements Subscriber {
   }
 
   #say(notifications: readonly Buffer[]): void {
-    if (notifications.length > 0) this.#client.stream.write(Buffer.concat(notifications));
+    if (notifications.length === 0) return;
+    const { stream } = this.#client;
+    stream.flush(); // what was relayed before
+    stream.write(Buffer.concat(notifications));
   }
 
   /** From the client's own server. True: it is not for the client, or not yet. */
@@ -180,7 +185,7 @@ export class Listening implements Subscriber {
   }
 
   flushShared(): void {
-    if (this.#client.server === null) this.#client.stream.flush();
+    this.#client.stream.flush();
   }
 
   onMarker(): void {

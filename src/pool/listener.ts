@@ -45,8 +45,10 @@ const LINGER_MS = 5_000;
 const REOPEN_MS = 200;
 /** So long without a byte: is it still there? */
 const CHECK_MS = 15_000;
+/** Its application_name. */
+export const LISTENS = 'pgsluice listen';
 const STARTUP = new Map([
-  ['application_name', 'pgsluice listen'],
+  ['application_name', LISTENS],
   ['client_encoding', 'UTF8'],
 ]);
 
@@ -135,6 +137,8 @@ export class Listener implements ServerOwner, NotificationReader {
     this.#subscribers.delete(subscriber);
     this.#uncovered.delete(subscriber);
     this.#touched.delete(subscriber);
+    // One that its server did not live to send is not waited for.
+    for (const [marker, sent] of this.#sent) if (sent.subscriber === subscriber) this.#sent.delete(marker);
     this.#usedAt = this.#context.clock.now();
     this.work();
   }

@@ -64,16 +64,25 @@ export class Feed {
     this.hearsShared = !this.hearsShared;
   }
 
+  /** The client's own server has: it has when it has answered the query that sent the marker. */
+  get isPassedOnServer(): boolean {
+    return this.#onServer === 0;
+  }
+
   /** Both connections have passed every marker. */
   get isPassed(): boolean {
     return this.#onServer === 0 && this.#onShared.length === 0;
   }
 
-  /** The client's server has answered. False: it has not passed its marker, which can't be. */
-  changed(): boolean {
-    if (this.#onServer !== 0) return false;
+  /** The change is over. */
+  changed(): void {
+    if (
+      this.state === ListenState.Taking
+        ? !this.isPassed
+        : !this.isPassedOnServer || this.state !== ListenState.Returning
+    )
+      throw new Error(`this change of notifications is not over: ${this.state}`);
     this.state = NEXT[this.state];
-    return true;
   }
 
   /** Nothing that it is to hear comes from the shared connection. */
