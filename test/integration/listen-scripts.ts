@@ -1,7 +1,17 @@
 // What clients do with LISTEN and NOTIFY, step by step, and what a client of theirs gets to see of it.
 import type { WireClient } from '../support/wire.ts';
 import type { BackendMessage } from '../support/wire-backend.ts';
-import { bind, describe, execute, extendedQuery, parse, query, sync } from '../support/wire-messages.ts';
+import {
+  bind,
+  copyData,
+  copyDone,
+  describe,
+  execute,
+  extendedQuery,
+  parse,
+  query,
+  sync,
+} from '../support/wire-messages.ts';
 
 /** `listens` is who is looked at; `other` only notifies. */
 type Step =
@@ -136,6 +146,32 @@ export const SCRIPTS: readonly ListenScript[] = [
     'a pipeline of a client that listens',
     ask('LISTEN a'),
     pipeline('SELECT 1', 'BEGIN', 'NOTIFY a', 'COMMIT', 'SELECT 2'),
+  ),
+  script(
+    'a named statement',
+    batch(parse({ name: 'l', sql: 'LISTEN a' }), parse({ name: 'u', sql: 'UNLISTEN a' })),
+    batch(bind({ statement: 'l' }), execute()),
+    byOther("NOTIFY a, '1'"),
+    hears(1),
+    batch(bind({ statement: 'u' }), execute()),
+    byOther("NOTIFY a, '2'"),
+    batch(bind({ statement: 'l' }), execute()),
+    byOther("NOTIFY a, '3'"),
+    hears(1),
+  ),
+  script(
+    'a COPY beside it',
+    ask('LISTEN rows'),
+    { who: 'listens', send: Buffer.concat([query('COPY told FROM STDIN'), copyData('7\n'), copyDone()]), readies: 1 },
+    ask('COPY (SELECT 1) TO STDOUT'),
+    byOther("NOTIFY rows, 'x'"),
+    hears(1),
+  ),
+  script(
+    'a failed statement of one that listens, in a batch',
+    ask('LISTEN a'),
+    batch(run("SELECT pg_notify('a', 'x')"), run('SELECT 1/0'), run('LISTEN b')),
+    ask(CHANNELS),
   ),
   script(
     'by DO',

@@ -1,11 +1,11 @@
 // The connection that listens for a pool: many clients over few servers, nothing missed, nothing twice, and what happens at its ends.
 import { describe, expect, test } from 'vitest';
-import type { TestPooler } from '../support/pooler.ts';
-import { useDatabase } from '../support/postgres.ts';
-import { waitUntil } from '../support/wait-until.ts';
-import type { WireClient } from '../support/wire.ts';
-import { query } from '../support/wire-messages.ts';
-import { errorOf, farewell, poolerFor } from './settings/for-settings.ts';
+import type { TestPooler } from '../../support/pooler.ts';
+import { useDatabase } from '../../support/postgres.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+import type { WireClient } from '../../support/wire.ts';
+import { query } from '../../support/wire-messages.ts';
+import { errorOf, farewell, poolerFor } from './for-settings.ts';
 
 const db = useDatabase();
 const CHANNELS = 'SELECT pg_listening_channels() ORDER BY 1';
@@ -124,12 +124,28 @@ describe('many listen', () => {
   });
 });
 
-test('with default settings LISTEN is shared', async () => {
+test('listen: shared is the default, and gives the server back', async () => {
   const pooler = await poolerFor(db.current, { default_pool_size: 1 });
   const a = await pooler.connect();
   await a.rows('LISTEN news');
   await settled(pooler);
   expect(pooler.pool().listener.clientCount).toBe(1);
+});
+
+test('listen: pin loses nothing while the server is asked about the session', async () => {
+  const pooler = await poolerFor(db.current, { default_pool_size: 1, listen: 'pin' });
+  const a = await pooler.connect();
+  await a.rows('LISTEN news');
+  const notifying = db.current.query(
+    "DO $$ BEGIN FOR n IN 1..500 LOOP PERFORM pg_notify('news', n::text); COMMIT; END LOOP; END $$",
+  );
+  const payloads: string[] = [];
+  while (payloads.length < 500) {
+    const messages = await a.query(`SET work_mem TO ${1000 + payloads.length}`);
+    for (const { type, payload } of messages) if (type === 'A') payloads.push(String(payload));
+  }
+  await notifying;
+  expect(payloads).toEqual(numbers(500));
 });
 
 test('listen: pin keeps the server', async () => {
