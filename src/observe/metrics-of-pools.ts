@@ -62,11 +62,7 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
 /** Name, help and value of each gauge. */
 const POOL_GAUGES: readonly (readonly [string, string, PoolNumber])[] = [
   ['size', 'pool_size of the pool.', (row) => row.poolSize],
-  [
-    'listening_clients',
-    'Clients for which the connection that listens does so.',
-    (row) => row.listening.clients,
-  ],
+  ['listening_clients', 'Clients for which the connection that listens does so.', (row) => row.listening.clients],
   ['listen_channels', 'Channels that it listens to.', (row) => row.listening.channels],
   ['postgres_away', '1: logins to Postgres fail, and the pool has no server left.', (row) => Number(row.isAway)],
 ];
