@@ -281,9 +281,10 @@ export class App {
       events: this.observer,
       guard: this.leaks,
       tracer: this.tracer.isOn ? this.tracer : null,
-      openServer: (pool, dedicated) =>
-        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, this.#dial),
+      openServer: (pool, dedicated, owner) =>
+        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, owner, this.#dial),
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
+      mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
       onCapacity: (pool) => this.pools.onCapacity(pool),
       onCatalogChanged: (pool) => this.pools.onCatalogChanged(pool),

@@ -15,6 +15,7 @@ import { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { backendKeyData, parameterStatus, readyForQuery, terminate } from '../protocol/writer.ts';
 import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
+import { ListenState } from '../session/channels.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';
 import { onlyOpensTransaction } from '../session/opening.ts';
@@ -25,6 +26,7 @@ import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { Batch } from './batch.ts';
 import { ConsoleLink, type ConsoleSession } from './console-link.ts';
+import { Listening, type ListeningClient, relayNotification } from './listening.ts';
 import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
 import { ENTER_FAILED, Outcome, Reclaimed } from './reclaimed.ts';
@@ -105,7 +107,7 @@ type Stage =
   /** A batch of its was refused: everything up to Sync is ignored. */
   | 'skipping';
 
-export class Client implements StreamHandler, StatementClient, ClientStateful {
+export class Client implements StreamHandler, StatementClient, ListeningClient, ClientStateful {
   // It is in one list at a time: of those who log in, of the console's, or of its pool.
   prev: PoolClient | null = null;
   next: PoolClient | null = null;
@@ -156,6 +158,8 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   #relayFrom = 0;
   readonly #batch = new Batch();
   readonly #statements = new StatementMessages(this);
+  /** Set while it listens and shares the connection for that. */
+  #listening: Listening | null = null;
   /** Its server was taken back inside its transaction; until that is told and over. */
   #reclaimed: Reclaimed | null = null;
   /** Set when it must go as soon as its transaction is over. */
@@ -387,6 +391,11 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
       return false;
     }
     if (this.server === null && !this.#link(reader)) return false;
+    if (this.#listening?.wants(this.server!, reader) === true) {
+      reader.again();
+      this.#takeChannels(this.#listening, this.server!);
+      return false;
+    }
     return this.#send(this.server!, type, reader);
   }
 
@@ -571,7 +580,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   /** The message under the cursor waits until the server's session is right; one that only opens a transaction goes along. */
   #prepareFor(reader: FrameReader): void {
     const mayOpen = this.sharesSession && this.#reclaimed === null && this.pool!.settings.pool_mode === 'transaction';
-    const opens = mayOpen && reader.unreadBytes === 0 && onlyOpensTransaction(reader);
+    const opens = mayOpen && this.#listening === null && reader.unreadBytes === 0 && onlyOpensTransaction(reader);
     reader.again();
     this.#prepare(opens);
   }
@@ -806,12 +815,80 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
         this.#inspect(server);
         return;
       }
-      if (this.#isPinned(server)) return;
+      if (this.#sharesChannels(server) || this.#isPinned(server)) return;
     }
     this.server = null;
     server.holder = null;
     this.pool!.release(server);
+    this.#listening?.released();
     if (this.#leaving !== null) this.close(this.#leaving.reason, this.#leaving.error);
+  }
+
+  /** LISTEN ------------------------------------------------------------------------------------------------------------ */
+
+  get listenBuffer(): number {
+    return this.pool!.settings.listen_buffer;
+  }
+
+  onNotification(reader: FrameReader): void {
+    const server = this.server!;
+    if (this.#listening?.keeps(reader, server, this.processId) !== true)
+      relayNotification(this.stream, reader, server, this.processId);
+  }
+
+  /** Its server listens for it while it runs what may have to do with notifications: that is then as in Postgres. */
+  #takeChannels(listening: Listening, server: Server): void {
+    this.#stage = 'preparing';
+    listening.take(server, (error) => {
+      if (error !== null && this.server === server)
+        this.close('session_not_prepared', poolerError('listen_lost', error));
+    });
+  }
+
+  onChannelsTaken(): void {
+    if (this.state === ClientState.Closed) return;
+    this.#stage = 'relay';
+    this.#process();
+  }
+
+  /** The transaction is over, and what it listens to is known. True: the server stays until the shared connection has taken over. */
+  #sharesChannels(server: Server): boolean {
+    if ((server.pins & Suspect.Listen) === 0) {
+      if (this.#listening?.feed.isOnServer === true) this.#endListening();
+      return false;
+    }
+    const { settings, listener } = this.pool!;
+    const { reset } = this.session.policy(settings);
+    // Who keeps its server anyway hears it best from there.
+    const isKept = (server.pins & ~reset) !== Suspect.Listen;
+    if (isKept || (settings.listen === 'pin' && this.#listening === null)) return false;
+    this.#listening ??= new Listening(this, listener);
+    if (!this.#listening.mayGiveBack(server)) return false;
+    this.#stage = 'inspecting';
+    this.#listening.giveBack(server, (error) => {
+      if (this.server !== server) return;
+      if (error !== null) {
+        this.close('session_not_prepared', poolerError('listen_lost', error));
+        return;
+      }
+      this.#stage = 'relay';
+      this.onServerReady();
+    });
+    return true;
+  }
+
+  #endListening(): void {
+    this.#listening?.close();
+    this.#listening = null;
+  }
+
+  onListenerReady(): void {
+    const server = this.server;
+    if (server?.isSettled === true && this.#reader.atBoundary) this.#maybeRelease(server);
+  }
+
+  onListenerLost(error: PoolerError): void {
+    this.close(error.code, error);
   }
 
   #isBound(server: Server): boolean {
@@ -822,7 +899,8 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
   #isPinned(server: Server): boolean {
     if (!this.#isBound(server)) return false;
     const { max_pinned_servers: limit } = this.pool!.settings;
-    if (limit === 0 || this.pool!.pinnedServers <= limit) {
+    const isPassing = server.pins === Suspect.Listen && this.#listening?.isPassing === true;
+    if (limit === 0 || isPassing || this.pool!.pinnedServers <= limit) {
       this.pool!.stats.pinnedXactCount += 1;
       return true;
     }
@@ -841,8 +919,9 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     const stage = this.#stage;
     this.server = null;
     // Nothing of the client's was on it yet: it gets another one, and has waited since it first asked.
+    const isTaking = this.#listening?.feed.state === ListenState.Taking; // what it was to hear is lost
     const isEarly = stage === 'welcome' || stage === 'preparing' || (stage === 'opening' && isUntouched && !isMidReply);
-    if (isEarly && this.dedicated === null) {
+    if (isEarly && this.dedicated === null && !isTaking) {
       if (stage !== 'welcome') this.#stage = 'relay';
       if (this.#checkout(this.linkedAt)) this.#prepare();
       return;
@@ -924,6 +1003,7 @@ export class Client implements StreamHandler, StatementClient, ClientStateful {
     this.#host.events.clientClosed(this, reason, error, detail);
     this.#host.gone(this);
     this.#statements.close();
+    this.#endListening();
     if (server === null) return;
     this.server = null;
     server.holder = null;

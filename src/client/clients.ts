@@ -19,12 +19,15 @@ interface WaitingCancel {
 /** Carries a cancel request to Postgres; done when its connection is over. */
 export type CarryCancel = (server: Server, pool: Pool, done: () => void) => void;
 
+/** Linux: no process has a higher number than PID_MAX_LIMIT, so that a client takes no notification of Postgres' for its own. */
+const FIRST_PROCESS_ID = 0x400000;
+
 export class Clients implements Iterable<Client> {
   readonly lists: PoollessLists = { login: new List(), active: new List() };
   readonly #carry: CarryCancel;
   readonly #byProcessId = new Map<number, Client>();
   readonly #waitingCancels = new Map<Pool, WaitingCancel[]>();
-  #nextProcessId = randomInt(1, 0x3fffffff);
+  #nextProcessId = randomInt(FIRST_PROCESS_ID, 0x3fffffff);
   #nextId = 1;
 
   constructor(carry: CarryCancel) {
@@ -72,7 +75,7 @@ export class Clients implements Iterable<Client> {
   }
 
   #bumpProcessId(): void {
-    this.#nextProcessId = this.#nextProcessId >= 0x7ffffffe ? 1 : this.#nextProcessId + 1;
+    this.#nextProcessId = this.#nextProcessId >= 0x7ffffffe ? FIRST_PROCESS_ID : this.#nextProcessId + 1;
   }
 
   remove(client: Client): void {

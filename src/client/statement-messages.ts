@@ -106,7 +106,7 @@ export class StatementMessages {
       return SENT;
     }
     // What its own transaction may have changed, or only its server has, is nothing for others.
-    const isPrivate = server.suspect !== Suspect.None || server.pins !== Suspect.None;
+    const isPrivate = server.suspect !== Suspect.None || (server.pins & ~Suspect.Listen) !== Suspect.None;
     const sameAs = isPrivate ? `client ${id}` : parameters.key;
     if (!this.#named.parse(server, name, buffer.subarray(nameEnd + 1, end), sameAs, session.found)) {
       const limit = String(pool.settings.max_prepared_bytes);

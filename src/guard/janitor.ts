@@ -21,6 +21,7 @@ import {
   heldServerRule,
   idleClientRule,
   idleServerRule,
+  listenerRule,
   loginServerRule,
   needsCancelAgain,
   needsCheck,
@@ -102,6 +103,7 @@ export class Janitor {
     this.#tendCancels(pool, now);
     if (pool.settings.tcp_user_timeout > 0) this.#tendWrites(pool, now);
     if (pool.clientCount > 0) pool.usedAt = now;
+    this.#tendListener(pool, now);
     pool.checkPaused();
     pool.grow();
     pool.fill();
@@ -163,6 +165,19 @@ export class Janitor {
       if (reason !== null) server.close(reason);
       else if (needsCancelAgain(server, now)) pool.cancelAgain(server);
     }
+  }
+
+  /** The connection that listens: those that hear it rely on its being there. */
+  #tendListener({ listener, settings }: Pool, now: number): void {
+    const { server } = listener;
+    if (server === null) {
+      listener.tend(now);
+      return;
+    }
+    const reason = server.state === 'login' ? loginServerRule(server, now, settings) : null;
+    if (reason !== null) server.close(reason);
+    else if (listenerRule(listener.owesSince(), now, settings)) server.close('server_check_timeout');
+    else listener.tend(now);
   }
 
   /** Who takes nothing of what we write. Those that log in have limits of their own. */

@@ -47,6 +47,11 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
     (row) => row.stats.pinnedQueryCount,
   ],
   [
+    'notifications_total',
+    'Notifications that the connection which listens has handed to clients.',
+    (row) => row.listening.delivered,
+  ],
+  [
     'queue_full_total',
     'Clients that were refused because max_waiting_clients wait already.',
     (row) => row.stats.queueFullCount,
@@ -57,6 +62,8 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
 /** Name, help and value of each gauge. */
 const POOL_GAUGES: readonly (readonly [string, string, PoolNumber])[] = [
   ['size', 'pool_size of the pool.', (row) => row.poolSize],
+  ['listening_clients', 'Clients for which the connection that listens does so.', (row) => row.listening.clients],
+  ['listen_channels', 'Channels that it listens to.', (row) => row.listening.channels],
   ['postgres_away', '1: logins to Postgres fail, and the pool has no server left.', (row) => Number(row.isAway)],
 ];
 

@@ -6,6 +6,7 @@ import type { ApplicationRow } from '../guard/applications.ts';
 import { HOLDER_STATES, type HolderState, holderState } from '../guard/gaps.ts';
 import { clientOf, type HolderRecord, holderRecords } from '../guard/holders.ts';
 import type { Leak, Leaks } from '../guard/leaks.ts';
+import { LISTENS } from '../pool/listener.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
@@ -77,6 +78,8 @@ export interface PoolRow {
   readonly lastLoginError: string | null;
   /** Logins to Postgres fail, and there is no server left. */
   readonly isAway: boolean;
+  /** Of the connection that listens for them. */
+  readonly listening: { readonly clients: number; readonly channels: number; readonly delivered: number };
   readonly stats: Pool['stats'];
 }
 
@@ -125,6 +128,11 @@ function poolRow(pool: Pool, now: number): PoolRow {
     maxWaitMs: pool.maxWaitMs(now),
     lastLoginError: pool.lastLoginError?.message ?? null,
     isAway: pool.lastLoginError !== null && pool.serverCount === servers.login.length,
+    listening: {
+      clients: pool.listener.clientCount,
+      channels: pool.listener.channelCount,
+      delivered: pool.listener.deliveredCount,
+    },
     stats: pool.stats,
   });
 }
@@ -227,6 +235,8 @@ export function serverRows(sources: Sources): readonly ServerRow[] {
   const rows: ServerRow[] = [];
   for (const pool of sources.pools) {
     for (const server of pool.allServers()) rows.push(serverRow(pool, server, holders.get(server) ?? null, sources));
+    const { server: listening } = pool.listener;
+    if (listening !== null) rows.push({ ...serverRow(pool, listening, null, sources), applicationName: LISTENS });
   }
   return rows;
 }

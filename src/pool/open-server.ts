@@ -7,17 +7,18 @@ import { keepAliveOf } from '../config/effective.ts';
 import type { Dial } from '../net/dial.ts';
 import { Stream } from '../net/stream.ts';
 import { ServerLogin } from '../server/login.ts';
-import { Server } from '../server/server.ts';
+import { Server, type ServerOwner } from '../server/server.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Pool } from './pool.ts';
 
-/** dedicated: further startup parameters of a server that one client has to itself (replication). */
+/** dedicated: further startup parameters of a server that one client has to itself (replication), or that only listens. */
 export function openServer(
   id: number,
   pool: Pool,
   config: Config,
   clock: Clock,
   dedicated: ReadonlyMap<string, string> | null,
+  owner: ServerOwner,
   dial: Dial,
 ): Server {
   const { target, settings } = pool;
@@ -30,7 +31,7 @@ export function openServer(
   const socket = dial(target);
   return new Server(
     id,
-    pool,
+    owner,
     (handler) => {
       const stream = new Stream(socket, handler);
       if (settings.tcp_keepalive) stream.setKeepAlive(keepAliveOf(settings));

@@ -21,6 +21,8 @@ import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
+import type { LimitVerdict } from './limits.ts';
+import { Listener } from './listener.ts';
 import { type Explanation, Overload } from './overload.ts';
 import { intervalMs } from './pace.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
@@ -33,9 +35,11 @@ import { PoolStats } from './stats.ts';
 export interface PoolContext {
   readonly clock: Clock;
   /** Dials Postgres; the server logs in by itself. dedicated: further startup parameters (replication). */
-  openServer(pool: Pool, dedicated: ReadonlyMap<string, string> | null): Server;
+  openServer(pool: Pool, dedicated: ReadonlyMap<string, string> | null, owner: ServerOwner): Server;
   /** May this pool open one more? Makes room by closing an idle server of another pool where that helps. */
   mayOpen(pool: Pool, waitedMs: number): boolean;
+  /** May it have a connection that only listens? pool_size does not count for that. */
+  mayListen(pool: Pool): LimitVerdict;
   /** Sends a cancel request for what the server runs; server.cancelsInFlight counts it. */
   cancel(server: Server, pool: Pool): void;
   /** A server came or went: other pools of the database or user may open one now. */
@@ -147,6 +151,8 @@ export class Pool implements ServerOwner {
   /** The words that a statement is searched for: with the functions of this database once the first server has logged in. */
   lexicon: Lexicon = POSTGRES_LEXICON;
   readonly prepared = new PreparedStatements();
+  /** LISTEN for all its clients. */
+  readonly listener: Listener;
   readonly customNames = new CustomNames();
   /** Of the catalog that the lexicon was made from; null when it is to be read again whatever it says. */
   #fingerprint: string | null = null;
@@ -181,15 +187,21 @@ export class Pool implements ServerOwner {
     this.target = target;
     this.settings = settings;
     this.#context = context;
+    this.listener = new Listener(this, context);
     this.#overload = new Overload(this, () => context.guard.explain(this));
     this.createdAt = context.clock.now();
     this.usedAt = this.createdAt;
   }
 
-  /** All servers that count against limits. */
+  /** Servers that run statements: those that count against pool_size. */
   get serverCount(): number {
     const { login, idle, active, used, tested, being_canceled } = this.servers;
     return login.length + idle.length + active.length + used.length + tested.length + being_canceled.length;
+  }
+
+  /** All that count against limits over several pools. */
+  get connectionCount(): number {
+    return this.serverCount + this.listener.connections;
   }
 
   /** More servers than a reload has left it. PgBouncer: check_pool_size. */
@@ -354,6 +366,7 @@ export class Pool implements ServerOwner {
     else if (server.txStatus !== TxStatus.Idle) this.#askFirst(server, 'ROLLBACK', 'rollback');
     else if (this.#isOld(server)) server.close('server_lifetime');
     else if (this.isTooBig) server.close('settings_changed');
+    else if (this.listener.needsRoom) server.close('evicted');
     else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
     else this.#clean(server);
   }
@@ -550,7 +563,7 @@ export class Pool implements ServerOwner {
   }
 
   #open(dedicated: ReadonlyMap<string, string> | null): Server {
-    const server = this.#context.openServer(this, dedicated);
+    const server = this.#context.openServer(this, dedicated, this);
     this.servers.login.append(server);
     return server;
   }
@@ -647,6 +660,7 @@ export class Pool implements ServerOwner {
     this.#context.events.serverClosed(this, server, reason, error);
     if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(reason, error, owner);
     else if (wasLogin || (!server.isProven && NEVER_SERVED.has(reason))) this.#loginFailed(reason, error);
+    if (this.listener.needsRoom) this.listener.work();
     this.#context.onCapacity(this);
     this.grow();
   }
@@ -716,6 +730,7 @@ export class Pool implements ServerOwner {
   /** No new checkouts; idle servers are closed; paused when no client holds one. */
   pause(): void {
     if (this.state === 'running') movePool(this, 'pausing');
+    this.listener.close('admin_forced_disconnect');
     this.closeIdle('admin_forced_disconnect');
     this.checkPaused();
   }
@@ -746,6 +761,7 @@ export class Pool implements ServerOwner {
     for (const server of this.servers.login) server.closeReason ??= reason;
     this.reports.clear();
     this.closeIdle(reason);
+    this.listener.close(reason);
   }
 
   closeIdle(reason: ServerCloseReason): void {
@@ -756,6 +772,7 @@ export class Pool implements ServerOwner {
   close(reason: ServerCloseReason): void {
     if (this.state !== 'closed') movePool(this, 'closed');
     for (const server of [...this.allServers()]) server.close(reason);
+    this.listener.close(reason);
   }
 }
 

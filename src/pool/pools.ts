@@ -3,7 +3,7 @@
 import type { DatabaseTarget } from '../config/config.ts';
 import type { EffectiveSettings } from '../config/effective.ts';
 import type { Server } from '../server/server.ts';
-import { mayOpen } from './limits.ts';
+import { type LimitVerdict, mayOpen } from './limits.ts';
 import { Pool, type PoolContext } from './pool.ts';
 
 export class Pools implements Iterable<Pool> {
@@ -36,11 +36,11 @@ export class Pools implements Iterable<Pool> {
   }
 
   serversOfDatabase(database: string): number {
-    return this.#sum((pool) => (pool.database === database ? pool.serverCount : 0));
+    return this.#sum((pool) => (pool.database === database ? pool.connectionCount : 0));
   }
 
   serversOfUser(user: string): number {
-    return this.#sum((pool) => (pool.user === user ? pool.serverCount : 0));
+    return this.#sum((pool) => (pool.user === user ? pool.connectionCount : 0));
   }
 
   /**
@@ -50,23 +50,38 @@ export class Pools implements Iterable<Pool> {
   mayOpen(pool: Pool, waitedMs: number): boolean {
     const verdict = mayOpen(this.#counts(pool), pool.settings, waitedMs);
     if (verdict === 'ok') return true;
-    if (verdict === 'max_db_connections')
-      return this.#evict(pool, (other) => other.database === pool.database, waitedMs);
-    if (verdict === 'max_user_connections') return this.#evict(pool, (other) => other.user === pool.user, waitedMs);
+    if (verdict === 'max_db_connections') return this.#evict(pool, (other) => ofDatabase(pool, other), waitedMs);
+    if (verdict === 'max_user_connections') return this.#evict(pool, (other) => ofUser(pool, other), waitedMs);
     return false;
   }
 
+  /** The same for the connection that listens, which pool_size does not count: an idle server of its own pool makes room, too. */
+  mayListen(pool: Pool): LimitVerdict {
+    const verdict = mayOpen({ ...this.#counts(pool), pool: 0 }, pool.settings, 0);
+    if (verdict !== 'max_db_connections' && verdict !== 'max_user_connections') return verdict;
+    const shares = verdict === 'max_db_connections' ? ofDatabase : ofUser;
+    const oldest = this.#oldestIdle((other) => shares(pool, other));
+    if (oldest === null) return verdict;
+    oldest.close('evicted');
+    return mayOpen({ ...this.#counts(pool), pool: 0 }, pool.settings, 0);
+  }
+
   #evict(pool: Pool, shares: (other: Pool) => boolean, waitedMs: number): boolean {
+    const oldest = this.#oldestIdle((other) => other !== pool && shares(other));
+    if (oldest === null) return false;
+    oldest.close('evicted');
+    return mayOpen(this.#counts(pool), pool.settings, waitedMs) === 'ok';
+  }
+
+  #oldestIdle(isMeant: (other: Pool) => boolean): Server | null {
     let oldest: Server | null = null;
     for (const other of this.#pools.values()) {
-      if (other === pool || !shares(other)) continue;
+      if (!isMeant(other)) continue;
       for (const list of [other.servers.idle, other.servers.used]) {
         for (const server of list) if (oldest === null || server.activeAt < oldest.activeAt) oldest = server;
       }
     }
-    if (oldest === null) return false;
-    oldest.close('evicted');
-    return mayOpen(this.#counts(pool), pool.settings, waitedMs) === 'ok';
+    return oldest;
   }
 
   #counts(pool: Pool) {
@@ -109,6 +124,9 @@ export class Pools implements Iterable<Pool> {
     return sum;
   }
 }
+
+const ofDatabase = (pool: Pool, other: Pool) => other.database === pool.database;
+const ofUser = (pool: Pool, other: Pool) => other.user === pool.user;
 
 function keyOf(database: string, user: string): string {
   return `${database}\0${user}`;

@@ -74,6 +74,20 @@ export const CATALOGUE = {
     hint: 'Nothing that the transaction did was kept: repeat it as a whole. Commit or roll back on every path of the application, also on that of an error. leak_detection_threshold and leak_reclaim say when this happens.',
     safeToRetry: false,
   },
+  listen_buffer: {
+    sqlstate: '53400',
+    severity: 'FATAL',
+    message: 'listen_buffer: too many notifications wait for this connection (%s bytes)',
+    hint: 'Read notifications faster, keep transactions short on a connection that listens, or raise listen_buffer.',
+    safeToRetry: false,
+  },
+  listen_lost: {
+    sqlstate: '08006',
+    severity: 'FATAL',
+    message: 'the connection that listens was lost: %s',
+    hint: 'Notifications may be missing. Connect again, LISTEN, and look at what may have changed meanwhile.',
+    safeToRetry: false,
+  },
   no_such_database: {
     sqlstate: '3D000',
     severity: 'FATAL',

@@ -11,6 +11,7 @@ import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { parameterTypes, resultShape } from '../protocol/result-shape.ts';
 import { message, parse, query, readyForQuery, sync, terminate } from '../protocol/writer.ts';
+import { NO_CHANNELS } from '../session/channels.ts';
 import type { CustomNames } from '../session/custom-names.ts';
 import { BLIND_PINS, Inspection, inspectionQuery } from '../session/inspection.ts';
 import { type Lexing, lexingOf } from '../session/lexing.ts';
@@ -33,6 +34,8 @@ export interface ServerHolder {
   readonly isMidMessage: boolean;
   /** Its own name for a statement that clients share, by the id; null: it has none. */
   nameOf(id: number): string | null;
+  /** A whole NotificationResponse is under the cursor: it is the holder's to pass on. */
+  onNotification(reader: FrameReader): void;
   /** The end of the answer is not for the client yet: what its session is comes first. */
   readonly withholdsReady: boolean;
   /** Its batch under way can be sent again, if nothing was done of it. */
@@ -49,6 +52,13 @@ export interface ServerHolder {
   onServerExpired(reason: HeldServerReason, error: ErrorFields): void;
   /** The server is gone. told: the holder's client already has an error of Postgres' own that says so. */
   onServerClosed(reason: ServerCloseReason, detail: string, told: boolean): void;
+}
+
+/** Who hears notifications in a holder's stead: a server that runs nothing else. */
+export interface NotificationReader {
+  onNotification(reader: FrameReader): void;
+  /** What came in one go was read. */
+  onNotified(): void;
 }
 
 /** The settings that limit how long a server is held. */
@@ -111,13 +121,20 @@ const RELAY_TABLE = holdTable(
     Backend.ErrorResponse,
     Backend.ParameterDescription,
     Backend.RowDescription,
+    Backend.NotificationResponse,
   ],
   65_536,
 );
 
 /** Rows of an answer to us are read whole. */
 const ANSWER_TABLE = holdTable(
-  [Backend.ReadyForQuery, Backend.ParameterStatus, Backend.ErrorResponse, Backend.DataRow],
+  [
+    Backend.ReadyForQuery,
+    Backend.ParameterStatus,
+    Backend.ErrorResponse,
+    Backend.DataRow,
+    Backend.NotificationResponse,
+  ],
   1_048_576,
 );
 
@@ -183,6 +200,10 @@ export class Server implements StreamHandler, ListNode<Server> {
   suspect: number = Suspect.None;
   /** What holds it to its client beyond the transaction: bits of Suspect. */
   pins: number = Suspect.None;
+  /** What it listens to, as far as it was asked. */
+  channels: ReadonlySet<string> = NO_CHANNELS;
+  /** Set for one that only listens. */
+  subscriber: NotificationReader | null = null;
   /** A statement that nobody can look into ran on it: what it may have set besides is only right for its holder of then. */
   isTainted = false;
   #taintedBy: ServerHolder | null = null;
@@ -348,6 +369,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       if (error === null) {
         this.parameters = inspection.parameters(this.parameters);
         this.pins = inspection.pins(this.pins);
+        this.channels = inspection.channels(this.channels);
       } else this.suspect |= suspected; // still nobody knows
       done(error);
     };
@@ -359,6 +381,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     if (what === 'nothing') return;
     this.suspect = Suspect.None;
     this.pins = Suspect.None;
+    this.channels = NO_CHANNELS;
     if (what !== 'all') return;
     this.wasPrepared(ParameterSet.EMPTY);
     this.statements.clear();
@@ -596,6 +619,7 @@ export class Server implements StreamHandler, ListNode<Server> {
       holder.stream.flush();
       if (holder.stream.isFull) this.stream.pauseReading();
     }
+    this.subscriber?.onNotified();
     if (this.#fatal !== null) {
       this.#lastWords(this.#fatal);
       return;
@@ -647,6 +671,9 @@ export class Server implements StreamHandler, ListNode<Server> {
       case Backend.ParameterStatus:
         this.#parameterStatus(reader);
         return true;
+      case Backend.NotificationResponse:
+        this.#notification(reader);
+        return true;
       case Backend.CloseComplete:
         if (this.#route === Route.ParseComplete) this.holder?.stream.relay(PARSE_COMPLETE, 0, PARSE_COMPLETE.length);
         return true;
@@ -663,6 +690,13 @@ export class Server implements StreamHandler, ListNode<Server> {
   #described(reader: FrameReader): void {
     const shape = reader.last ? resultShape(this.#parameterTypes, reader.buffer, reader.start, reader.end) : null; // too large to be read
     if (shape !== null) this.statements.first?.described?.(shape);
+  }
+
+  /** Whatever else is under way, and whoever asked: it is for who listens. */
+  #notification(reader: FrameReader): void {
+    if (!reader.last) return; // larger than Postgres makes them
+    this.#route = Route.Ignore;
+    (this.subscriber ?? this.holder)?.onNotification(reader);
   }
 
   #readyForQuery(reader: FrameReader): boolean {

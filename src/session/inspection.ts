@@ -3,6 +3,7 @@
 // Syntax only suspects: whatever set a parameter or took it back (SET, functions, ROLLBACK, savepoints), pg_settings knows
 // what is set now; and so do the other views for locks, temporary objects, cursors, channels and prepared statements.
 
+import { MAX_CHANNELS, NO_CHANNELS } from './channels.ts';
 import type { CustomNames } from './custom-names.ts';
 import { isPreparedName, ParameterSet, preparedName } from './parameters.ts';
 import { Suspect } from './suspect.ts';
@@ -26,7 +27,7 @@ export function partsToInspect(suspect: number, pins: number): number {
 }
 
 /** The letter of a row's first column. */
-const Kind = { setting: 's', original: 'o', role: 'r', custom: 'c', prepared: 'p', pin: 'h' } as const;
+const Kind = { setting: 's', original: 'o', role: 'r', custom: 'c', prepared: 'p', pin: 'h', channel: 'l' } as const;
 
 const EQUALS = 'OPERATOR(pg_catalog.=)';
 const text = (expression: string) => `(${expression})::pg_catalog.text`;
@@ -58,8 +59,11 @@ const PIN_ROWS: readonly (readonly [number, string])[] = [
     `EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype ${EQUALS} 'advisory' AND pid ${EQUALS} pg_catalog.pg_backend_pid())`,
   ],
   [Suspect.HoldCursor, 'EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable)'],
-  [Suspect.Listen, 'EXISTS (SELECT FROM pg_catalog.pg_listening_channels())'],
 ];
+/** One more than a client may share tells that there are too many. */
+const CHANNEL_ROWS =
+  `${row(Kind.channel, 'name', text("''"))} FROM` +
+  ` (SELECT name FROM pg_catalog.pg_listening_channels() l (name) LIMIT ${MAX_CHANNELS + 1}) l`;
 
 /** A custom parameter that was set once and reset is empty and never null again: that is as good as not set. */
 const customRows = (names: CustomNames) =>
@@ -94,6 +98,7 @@ function makeRows(parts: number): string {
   if ((parts & Suspect.Parameter) !== 0) rows.push(...PARAMETER_ROWS);
   if ((parts & Suspect.Prepare) !== 0) rows.push(PREPARED_ROWS);
   for (const [pin, exists] of PIN_ROWS) if ((parts & pin) !== 0) rows.push(pinRow(pin, exists));
+  if ((parts & Suspect.Listen) !== 0) rows.push(CHANNEL_ROWS);
   return rows.join(' UNION ALL ');
 }
 
@@ -108,6 +113,7 @@ export class Inspection {
   readonly #settings = new Map<string, string>();
   readonly #originals = new Map<string, string>();
   readonly #prepared = new Map<string, string>();
+  #channels: Set<string> | null = null;
   #pins = 0;
 
   /** Of a server that logged in as loginRole, with these bits of Suspect. */
@@ -129,6 +135,11 @@ export class Inspection {
     else if (kind === Kind.role) this.#role(name, value);
     else if (kind === Kind.prepared) this.#prepared.set(name, value);
     else if (kind === Kind.pin) this.#pins |= Number(value === '' ? name : 0);
+    else if (kind === Kind.channel) {
+      this.#pins |= Suspect.Listen;
+      this.#channels ??= new Set();
+      this.#channels.add(name);
+    }
   }
 
   #role(name: string, value: string): void {
@@ -139,6 +150,11 @@ export class Inspection {
   pins(before: number): number {
     const looked = (this.parts & VISIBLE_PINS) | ((this.parts & Suspect.Prepare) !== 0 ? Suspect.Prepare : 0);
     return (before & ~looked) | this.#pins;
+  }
+
+  /** The channels that it listens to, when these were known before. */
+  channels(before: ReadonlySet<string>): ReadonlySet<string> {
+    return (this.parts & Suspect.Listen) === 0 ? before : (this.#channels ?? NO_CHANNELS);
   }
 
   /** What the session has now: what was looked at as found, the rest as before. */
