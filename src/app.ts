@@ -1,6 +1,5 @@
 // The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
 
-import { rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server as Listener, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
@@ -22,7 +21,7 @@ import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
 import { EventRing } from './observe/event-ring.ts';
-import { createLog, type Logger } from './observe/log.ts';
+import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
@@ -35,6 +34,7 @@ import { Pools } from './pool/pools.ts';
 import { poolerError } from './protocol/catalogue.ts';
 import type { Server } from './server/server.ts';
 import { SteadyClock } from './util/clock.ts';
+import { PidFile } from './util/pid-file.ts';
 import { packageVersion } from './util/version.ts';
 
 /** Files that are not clients: servers are counted apart. */
@@ -49,8 +49,10 @@ export interface AppOptions {
   readonly clock?: SteadyClock;
   /** Reads the configuration again, for reloads. */
   readonly load?: () => LoadResult;
-  /** Default: what log_format and log_level say, on standard output. */
+  /** Default: what log_format and log_level say, on standard output and in logfile. */
   readonly log?: Logger;
+  /** Nothing on standard output. */
+  readonly quiet?: boolean;
 }
 
 export class App {
@@ -66,6 +68,8 @@ export class App {
   readonly tracer: Tracer;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
+  readonly #logFile: LogFile | null;
+  readonly #pidFile: PidFile | null;
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
   readonly #poolContext: PoolContext;
@@ -81,7 +85,10 @@ export class App {
   #onStopped: () => void = () => {};
 
   constructor(config: Config, options: AppOptions) {
-    this.log = options.log ?? createLog(config.settings);
+    const { logfile, pidfile } = config.settings;
+    this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
+    this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
+    this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.#dial = options.dial ?? dial;
     this.clock = options.clock ?? new SteadyClock();
     this.clients = new Clients((server, pool, done) => this.#cancel(server, pool, done));
@@ -102,6 +109,7 @@ export class App {
       config,
       load: options.load ?? null,
       onConfig: () => {
+        this.#logFile?.reopen();
         this.#maxClients = this.#clientLimit();
         this.observer.events.resize(this.config.settings.event_ring_size);
       },
@@ -180,13 +188,14 @@ export class App {
     const { settings, warnings } = this.config;
     for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
     try {
+      this.#pidFile?.claim();
       await this.#listen();
       await this.#listenHttp();
     } catch (error) {
       await this.stop();
       throw error;
     }
-    if (settings.pidfile !== '') writeFileSync(settings.pidfile, `${process.pid}\n`);
+    this.#pidFile?.write();
     if (settings.guard && settings.leak_statement_text === 'normalized') await loadStatementParser();
     this.janitor.start();
     this.tracer.start();
@@ -215,8 +224,7 @@ export class App {
     await Promise.all(this.#https.map((http) => http.close()));
     await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);
-    if (this.health.isStarted && this.config.settings.pidfile !== '')
-      rmSync(this.config.settings.pidfile, { force: true });
+    this.#pidFile?.remove();
     this.log.info('pgsluice is down');
     this.#onStopped();
   }

@@ -4,7 +4,7 @@ import { CONSOLE_DATABASES, type DatabaseEntry, type UserEntry } from './config.
 import { readTextFile } from './files.ts';
 import { Fault } from './kinds.ts';
 import { type Findings, readScope } from './read-scope.ts';
-import { isSettingKey, type Settings } from './settings-table.ts';
+import { isSettingKey, rowsOf, type Settings } from './settings-table.ts';
 import type { Scope, SettingValue } from './table/row.ts';
 import type { MapNode } from './yaml.ts';
 
@@ -43,7 +43,7 @@ export function readDatabases(root: MapNode, baseDir: string, findings: Findings
         pool_size: number(values, 'pool_size'),
         connect_query: text(values, 'connect_query'),
         startupParameters: startupParameters(values),
-        overrides: overrides(values),
+        overrides: overrides(values, 'database'),
       }),
     );
   }
@@ -60,7 +60,7 @@ export function readUsers(root: MapNode, baseDir: string, findings: Findings): M
     const password = secretOf(map, prefix, values, baseDir, findings);
     users.set(
       name,
-      Object.freeze({ name, password, pool_size: number(values, 'pool_size'), overrides: overrides(values) }),
+      Object.freeze({ name, password, pool_size: number(values, 'pool_size'), overrides: overrides(values, 'user') }),
     );
   }
   return users;
@@ -140,8 +140,13 @@ function startupParameters(values: Values): Readonly<Record<string, string>> {
 }
 
 /** The values that override global settings. Their types follow from the rows that read them. */
-function overrides(values: Values): Readonly<Partial<Settings>> {
-  return Object.freeze(Object.fromEntries(Object.entries(values).filter(([key]) => isSettingKey(key))));
+function overrides(values: Values, scope: Scope): Readonly<Partial<Settings>> {
+  return Object.freeze(Object.fromEntries(Object.entries(values).filter(([key]) => isOverride(key, scope))));
+}
+
+/** A key of an entry may have the name of a global setting that it has nothing to do with: user. */
+function isOverride(key: string, scope: Scope): boolean {
+  return isSettingKey(key) && (rowsOf.global.get(key)?.scope.includes(scope) ?? false);
 }
 
 function text(values: Values, key: string): string | null {
