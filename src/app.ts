@@ -9,7 +9,7 @@ import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
-import { Control } from './control.ts';
+import { Control, type ShutdownMode } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
 import { Leaks } from './guard/leaks.ts';
 import { SilentPeers } from './guard/silent-peers.ts';
@@ -53,6 +53,8 @@ export interface AppOptions {
   readonly log?: Logger;
   /** Nothing on standard output. */
   readonly quiet?: boolean;
+  /** Nobody asked for HTTP: where its port is taken, the pooler runs without. */
+  readonly mayLackHttp?: boolean;
 }
 
 export class App {
@@ -69,6 +71,7 @@ export class App {
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
+  readonly #mayLackHttp: boolean;
   readonly #pidFile: PidFile | null;
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
@@ -87,6 +90,7 @@ export class App {
   constructor(config: Config, options: AppOptions) {
     const { logfile, pidfile } = config.settings;
     this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
+    this.#mayLackHttp = options.mayLackHttp === true;
     this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.#dial = options.dial ?? dial;
@@ -113,6 +117,7 @@ export class App {
         this.#maxClients = this.#clientLimit();
         this.observer.events.resize(this.config.settings.event_ring_size);
       },
+      onShutdown: (mode) => this.#onShutdown(mode),
       onStop: () => void this.stop(),
     });
     this.#maxClients = this.#clientLimit();
@@ -239,12 +244,27 @@ export class App {
   }
 
   async #listenHttp(): Promise<void> {
-    const { http_listen_addr, http_listen_port, health_listen_addr, health_listen_port } = this.config.settings;
+    const { http_listen_addr, http_listen_port, health_listen_addr, health_listen_port, so_reuseport } =
+      this.config.settings;
     const parts = { health: this.health, metrics: this.metrics };
     // What names clients and their statements is not for the address of a pod.
     const allParts = { ...parts, events: this.observer.events };
-    if (http_listen_port !== 0) this.#https.push(await startHttp(allParts, http_listen_addr, http_listen_port));
-    if (health_listen_addr !== '') this.#https.push(await startHttp(parts, health_listen_addr, health_listen_port));
+    const start = async (served: typeof parts, address: string, port: number) => {
+      this.#https.push(await startHttp(served, address, port, so_reuseport));
+    };
+    if (http_listen_port !== 0) {
+      await start(allParts, http_listen_addr, http_listen_port).catch((error: NodeJS.ErrnoException) => {
+        if (!this.#mayLackHttp || error.code !== 'EADDRINUSE') throw error;
+        this.log.warn({ port: http_listen_port }, 'http_listen_port is taken: neither health nor metrics are served');
+      });
+    }
+    if (health_listen_addr !== '') await start(parts, health_listen_addr, health_listen_port);
+  }
+
+  /** With so_reuseport another process takes the new clients: here nobody else may come, or it would never end. */
+  #onShutdown(mode: ShutdownMode): void {
+    if (mode !== 'wait_for_clients' || !this.config.settings.so_reuseport) return;
+    for (const listener of this.#listeners) if (listener.listening) listener.close();
   }
 
   /** A connection came in. */

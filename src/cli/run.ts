@@ -3,9 +3,10 @@
 import { resolve } from 'node:path';
 import { type App, startApp } from '../app.ts';
 import type { LoadResult } from '../config/config.ts';
+import { isIniFile } from '../config/ini/load-ini.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblems } from '../config/problems.ts';
-import type { Settings } from '../config/settings-table.ts';
+import { defaultSettings, type Settings } from '../config/settings-table.ts';
 import { isInBackground, reportToForeground, startInBackground } from './daemon.ts';
 import { type ControlSignal, onSignals, releaseSignals } from './early-signals.ts';
 import { switchUser } from './switch-user.ts';
@@ -66,7 +67,12 @@ export async function run(file: string, options: RunOptions = {}): Promise<void>
   }
   const user = options.user ?? result.config.settings.user;
   if (user !== '') switchUser(user);
-  const app = await startApp(result.config, { load, quiet: options.quiet === true || isInBackground() });
+  const app = await startApp(result.config, {
+    load,
+    quiet: options.quiet === true || isInBackground(),
+    // PgBouncer has no HTTP: several of them on one machine must not get in each other's way here.
+    mayLackHttp: isIniFile(file) && result.config.settings.http_listen_port === defaultSettings.http_listen_port,
+  });
   onSignals((signal) => actOn(signal, app));
   notifyReady();
   reportToForeground({ up: true });

@@ -1,5 +1,6 @@
 // pgsluice in PgBouncer's place: a pgbouncer.ini as it is, PgBouncer's command line, a daemon, systemd.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -138,8 +139,19 @@ test('an ini with problems is refused with all of them, each with its file and l
   ]);
 });
 
-test('where an HTTP port is taken, an ini that asks for none still runs', async () => {
+test('an HTTP port that is taken keeps the pooler from starting only where the ini asks for HTTP', async () => {
+  // Where another program has it, there is nothing to do; else this listener has it.
+  const other = createServer();
+  const hasPort = await new Promise((done) => {
+    other.once('error', () => done(false));
+    other.listen(6480, '127.0.0.1', () => done(true));
+  });
+  onTestFinished(() => void (hasPort && other.close()));
+  const silent = commandLine([ini('', 6480)]);
+  await silent.line('http_listen_port is taken');
+  expect(await query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   const http = await freePort();
+  port = await freePort();
   const first = commandLine([ini('', http)]);
   await first.line('pgsluice is up');
   port = await freePort();

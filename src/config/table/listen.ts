@@ -75,7 +75,7 @@ export const listenRows = {
     default: false,
     scope: GLOBAL,
     reload: 'restart',
-    doc: 'Several processes may listen on the same port (SO_REUSEPORT), for a restart without a gap.',
+    doc: 'Several processes may listen on the same ports (SO_REUSEPORT), for a restart without a gap: start the new one, then send TERM to the old one, which takes no new clients then and ends when its own have left (shutdown_timeout: 0 gives them all the time that they want). peers carry cancel requests between them.',
   },
   tcp_keepalive: {
     kind: 'bool',
