@@ -41,12 +41,6 @@ const syslogNone = {
 const windowsNone = { fate: 'no_effect', why: 'it names a Windows service, which pgsluice is not' } as const;
 
 export const otherSettings: Readonly<Record<string, OtherSetting>> = {
-  application_name_add_host: {
-    fate: 'later',
-    why: 'adding the address to application_name is not in this version yet',
-    ini: 'dropped',
-    accepts: ['0', 'off', 'no', 'false'],
-  },
   auth_dbname: { ...authLater, ini: 'dropped' },
   auth_hba_file: { fate: 'later', why: 'HBA files are not in this version yet', ini: 'dropped' },
   auth_ident_file: { fate: 'later', why: 'HBA files and their maps are not in this version yet', ini: 'dropped' },
