@@ -25,6 +25,7 @@ import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
+import { StatsPeriod } from './observe/stats-period.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
 import { sendCancel } from './pool/cancel.ts';
@@ -66,6 +67,7 @@ export class App {
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly statsPeriod: StatsPeriod;
   readonly recentTimes = new RecentTimes();
   readonly tracer: Tracer;
   /** Resolved when the pooler has stopped, whoever asked for it. */
@@ -147,6 +149,10 @@ export class App {
       lateness: () => this.janitor.lateness,
       spans: this.tracer.counts,
     });
+    this.statsPeriod = new StatsPeriod(
+      { pools: () => this.pools, settings: () => this.config.settings, log: this.log },
+      this.clock.now(),
+    );
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
       pools: this.pools,
@@ -156,6 +162,7 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => {
         this.control.tick();
+        this.statsPeriod.tick(this.clock.now());
         this.recentTimes.tick(this.pools, this.clock.now());
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },

@@ -52,6 +52,13 @@ export const lifeRows = {
     reload: 'live',
     doc: 'Log the errors that pgsluice itself sends to clients.',
   },
+  log_stats: {
+    kind: 'bool',
+    default: true,
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'Log what happened in each stats_period: transactions, statements and bytes a second, the mean times of a transaction and of a statement, and the waiting in a second.',
+  },
   logfile: {
     kind: 'text',
     default: '',
@@ -120,6 +127,15 @@ export const lifeRows = {
     reload: 'live',
     ours: true,
     doc: 'Exit at latest this long after the first request to go down (a signal or SHUTDOWN), whatever its mode. Below the 30s that Kubernetes grants by default.',
+  },
+  stats_period: {
+    kind: 'duration',
+    default: 60_000,
+    min: 1000,
+    max: 86_400_000,
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'How often averages are made: those of the console, and those in the log.',
   },
   user: {
     kind: 'text',

@@ -67,12 +67,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     scope: ['database'],
     ini: 'dropped',
   },
-  log_stats: {
-    fate: 'later',
-    why: 'statistics in the log are not in this version yet; /metrics has them',
-    ini: 'dropped',
-    accepts: ['0', 'off', 'no', 'false'],
-  },
   login_notify_message: {
     fate: 'later',
     why: 'a notice at login is not in this version yet',
@@ -97,7 +91,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
   server_tls_protocols: tlsDetail,
   server_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
   service_name: windowsNone,
-  stats_period: { fate: 'later', why: 'averages over a period are not in this version yet', ini: 'dropped' },
   suspend_timeout: { fate: 'no_effect', why: 'SUSPEND does not exist, as in PgBouncer since 1.26; use so_reuseport' },
   syslog: syslogNone,
   syslog_facility: syslogNone,
