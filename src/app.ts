@@ -6,6 +6,7 @@ import { Console } from './admin/console.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
 import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import { Peers } from './client/peers.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
@@ -63,6 +64,7 @@ export class App {
   readonly control: Control;
   readonly pools = new Pools();
   readonly clients: Clients;
+  readonly peers: Peers;
   readonly clock: SteadyClock;
   readonly observer: Observer;
   readonly health: Health;
@@ -97,7 +99,16 @@ export class App {
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.#dial = options.dial ?? dial;
     this.clock = options.clock ?? new SteadyClock();
-    this.clients = new Clients((server, pool, done) => this.#cancel(server, pool, done));
+    this.peers = new Peers({
+      peers: () => this.config.peers,
+      settings: () => this.config.settings,
+      dial: this.#dial,
+    });
+    this.clients = new Clients(
+      (server, pool, done) => this.#cancel(server, pool, done),
+      config.settings.peer_id,
+      this.peers,
+    );
     this.observer = new Observer(
       this.log,
       () => this.config.settings,

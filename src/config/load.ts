@@ -9,7 +9,7 @@ import { isIniFile, readIniTree, tellLeftOut } from './ini/load-ini.ts';
 import { MAX_INI_BYTES } from './ini/read-ini.ts';
 import { Fault } from './kinds.ts';
 import { ProblemList, WHOLE_FILE } from './problems.ts';
-import { placeOf, readDatabases, readUsers } from './read-entries.ts';
+import { placeOf, readDatabases, readPeers, readUsers } from './read-entries.ts';
 import { type Findings, readScope } from './read-scope.ts';
 import { defaultSettings, type Settings } from './settings-table.ts';
 import { MAX_USERLIST_BYTES, readUserlist } from './userlist.ts';
@@ -82,9 +82,10 @@ function readParts(
   const settings = Object.freeze({ ...defaultSettings, ...readScope(root, 'global', '', findings) }) as Settings;
   const databases = frozenMap(readDatabases(root, baseDir, findings));
   const users = frozenMap(readUsers(root, baseDir, findings));
+  const peers = frozenMap(readPeers(root, findings));
   const secrets = frozenMap(readSecrets(root, settings.auth_file, users, baseDir, unreadable, findings));
   findContradictions({ root, settings, databases, users, secrets }, findings);
-  return { settings, databases, users, secrets };
+  return { settings, databases, users, peers, secrets };
 }
 
 /** The secrets of auth_file, and over them those of users:. */

@@ -1,8 +1,8 @@
 // Reads the entries of `databases:` and `users:`, with the secrets that they name.
 import { resolve } from 'node:path';
-import { CONSOLE_DATABASES, type DatabaseEntry, type UserEntry } from './config.ts';
+import { CONSOLE_DATABASES, type DatabaseEntry, type PeerEntry, type UserEntry } from './config.ts';
 import { readTextFile } from './files.ts';
-import { Fault } from './kinds.ts';
+import { Fault, readInt } from './kinds.ts';
 import { type Findings, readScope } from './read-scope.ts';
 import { isSettingKey, rowsOf, type Settings } from './settings-table.ts';
 import type { Scope, SettingValue } from './table/row.ts';
@@ -64,6 +64,25 @@ export function readUsers(root: MapNode, baseDir: string, findings: Findings): M
     );
   }
   return users;
+}
+
+/** PgBouncer: peer_id has 14 bits. */
+const MAX_PEER_ID = 16_383;
+
+export function readPeers(root: MapNode, findings: Findings): Map<number, PeerEntry> {
+  const peers = new Map<number, PeerEntry>();
+  for (const { name, map, prefix, values } of entriesOf(root, 'peers', 'peer', findings)) {
+    const id = readInt(name, 1, MAX_PEER_ID);
+    const path = prefix.slice(0, -1);
+    if (id instanceof Fault) findings.errors.add(map.place, path, `the peer_id of another process ${id.reason}`);
+    else if (!map.entries.has('host')) findings.errors.add(map.place, path, 'has no host');
+    else {
+      const host = hostOf(map, prefix, values, findings);
+      const [port, pool_size] = [number(values, 'port') ?? 6432, number(values, 'pool_size')];
+      peers.set(id, Object.freeze({ id, host, port, pool_size }));
+    }
+  }
+  return peers;
 }
 
 interface RawEntry {

@@ -30,6 +30,7 @@ export interface IniTree {
 const SECTIONS: ReadonlyMap<string, Scope> = new Map([
   ['databases', 'database'],
   ['users', 'user'],
+  ['peers', 'peer'],
 ]);
 
 interface Lists {
@@ -86,8 +87,6 @@ class Converter {
       const scope = SECTIONS.get(entry.section);
       const map = sections.get(entry.section);
       if (scope && map) this.#entry(entry, scope, map);
-      else if (entry.section === 'peers')
-        this.#leaveOut(entry, pathOf(entry), 'peers are not in this version yet', true);
       else if (entry.section !== 'pgbouncer' && !strange.has(entry.section)) {
         strange.add(entry.section);
         const guess = suggest(entry.section, ['pgbouncer', ...SECTIONS.keys()]);

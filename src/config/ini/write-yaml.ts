@@ -23,6 +23,7 @@ const WIDTH = 116;
 const SECTIONS: readonly (readonly [string, Scope])[] = [
   ['databases', 'database'],
   ['users', 'user'],
+  ['peers', 'peer'],
 ];
 
 /** The text of the file, with a newline at its end. It holds the secrets that the ini held. */

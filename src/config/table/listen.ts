@@ -70,6 +70,16 @@ export const listenRows = {
     reload: 'restart',
     doc: 'The port that clients connect to.',
   },
+  peer_id: {
+    kind: 'int',
+    min: 0,
+    max: 16_383,
+    default: 0,
+    zero: 'no peers',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'The number of this process among those that share a port or a load balancer. Cancel requests that come to the wrong one are passed on to the right one, which peers: names. Works with PgBouncer as a peer, too.',
+  },
   so_reuseport: {
     kind: 'bool',
     default: false,

@@ -73,8 +73,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     accepts: [''],
     ini: 'dropped',
   },
-  peer_id: { fate: 'later', why: 'peers are not in this version yet', accepts: ['0'] },
-  peers: { fate: 'later', why: 'peers are not in this version yet' },
   pkt_buf: { fate: 'no_effect', why: 'chunks are relayed as they arrive: there is no packet buffer to size' },
   reserve_pool: { fate: 'refused', why: 'it is called reserve_pool_size', scope: ['database'] },
   resolv_conf: { fate: 'no_effect', why: 'names are looked up by the resolver of the system' },

@@ -38,8 +38,9 @@ function yamlConfig(text: string): Config {
 }
 
 /** What is in force, without where it came from. */
-const meaning = ({ settings, databases, users, secrets }: Config) => ({
+const meaning = ({ settings, databases, users, peers, secrets }: Config) => ({
   settings,
+  peers: [...peers],
   databases: [...databases],
   users: [...users],
   secrets: [...secrets],
@@ -55,7 +56,11 @@ tuned = host=/run/pg pool_mode=statement max_db_connections=9 server_lifetime=60
 * = host=10.0.0.1
 [users]
 u = pool_size=3 pool_mode=transaction max_user_connections=20 query_timeout=5 idle_transaction_timeout=1.5
+[peers]
+1 = host=/run/one
+2 = host=two port=6433
 [pgbouncer]
+peer_id = 1
 listen_addr = 127.0.0.1, ::1
 listen_port = 6433
 auth_file = users.txt

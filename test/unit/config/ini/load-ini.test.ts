@@ -77,6 +77,23 @@ test('entries of databases and users keep what they say, old names included', ()
   expect(users.get('u')).toMatchObject({ pool_size: 5, overrides: { pool_mode: 'statement' } });
 });
 
+test('peers are carried over, and what is no peer is told', () => {
+  const { settings, peers } = good(
+    `${base}peer_id = 1\n[peers]\n1 = host=/run/one\n2 = host=two port=6433 pool_size=3\n`,
+  );
+  expect(settings.peer_id).toBe(1);
+  expect([...peers.values()]).toEqual([
+    { id: 1, host: '/run/one', port: 6432, pool_size: null },
+    { id: 2, host: 'two', port: 6433, pool_size: 3 },
+  ]);
+  expect(bad('[peers]\n0 = host=x\none = host=x\n3 = port=1\n4 = host=x user=y\n')).toEqual([
+    'p.ini:2:1: peers.0: the peer_id of another process is below the minimum, 1',
+    'p.ini:3:1: peers.one: the peer_id of another process is not a whole number',
+    'p.ini:4:1: peers.3: has no host',
+    "p.ini:5:12: peers.4.user: can't stand here: it belongs at the top level or in an entry of databases:",
+  ]);
+});
+
 test('nothing in an ini is looked up in the environment', () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: that is what stands there
   const ini = "[databases]\na = host=db user=u password='${HOME}'\n";
