@@ -11,6 +11,18 @@ function portNumber(text: string): number {
   return port;
 }
 
+function httpUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError('Expected http://HOST:PORT.');
+  return url.origin;
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (!(number >= 0.1 && number <= 3600)) throw new InvalidArgumentError('Expected seconds, from 0.1 to 3600.');
+  return number;
+}
+
 const runHelp = `
 Signals:
   HUP   reads the file again; a file with a problem changes nothing
@@ -48,6 +60,17 @@ problems (all of them are told, each with its line).
 Examples:
   $ pgsluice import /etc/pgbouncer/pgbouncer.ini -o /etc/pgsluice.yaml
   $ pgsluice check /etc/pgsluice.yaml
+`;
+
+const topHelp = `
+Pools and the clients that hold their servers, those first that hold one and are
+silent. Refreshed every second; "?" tells the keys. Into a pipe or with --once:
+one picture as plain text.
+
+Examples:
+  $ pgsluice top
+  $ pgsluice top --url http://10.0.0.7:6480 --token "$TOKEN"
+  $ pgsluice top --once | head -20
 `;
 
 const pgbouncerHelp = `
@@ -117,6 +140,20 @@ export function createProgram(): Command {
         process.stdout,
         process.stderr,
       );
+    });
+
+  program
+    .command('top')
+    .description('watch pools and holders in the terminal')
+    .option('-u, --url <url>', 'the HTTP address of a running pgsluice', httpUrl, 'http://127.0.0.1:6480')
+    .addOption(new Option('--token <token>', 'the token for reading, where one is needed').env('PGSLUICE_TOKEN'))
+    .option('-i, --interval <seconds>', 'the time between two pictures', seconds, 1)
+    .option('--once', 'one picture as plain text', false)
+    .addHelpText('after', topHelp)
+    .action(async (options: { url: string; token?: string; interval: number; once: boolean }) => {
+      const { top } = await import('./top.ts');
+      const { url, token = null, interval, once } = options;
+      await top({ url, token, once, intervalMs: interval * 1000, timeoutMs: 5_000 });
     });
 
   program
