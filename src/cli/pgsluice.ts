@@ -9,7 +9,8 @@ if (major < wanted) {
   console.error(`pgsluice needs Node.js ${wanted} or newer; this is ${process.version} (${process.execPath})`);
   process.exitCode = 1;
 } else {
-  if (process.argv[2] === 'run') holdSignals();
+  // These end when they are interrupted; whatever else is typed may be a file to run, as with PgBouncer.
+  if (!['check', 'demo', 'import', 'top'].includes(process.argv[2] ?? '-h')) holdSignals();
   const { main } = await import('./main.ts');
   await main(process.argv);
 }

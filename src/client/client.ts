@@ -24,6 +24,7 @@ import { kindNames } from '../session/policy.ts';
 import { SessionKeeper } from '../session/session-keeper.ts';
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
+import { ApplicationHost } from './application-host.ts';
 import { Batch } from './batch.ts';
 import { ConsoleLink, type ConsoleSession } from './console-link.ts';
 import { Listening, type ListeningClient, relayNotification } from './listening.ts';
@@ -142,6 +143,8 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
   /** What it asked for at its login, and what its statements may have done. */
   session = NO_SESSION;
   #startup: ClientStartup | null = null;
+  /** What application_name_add_host has added; null: nothing. */
+  #origin: ApplicationHost | null = null;
   /** Until it is let in. */
   #login: LoginDriver | null;
   /** AuthenticationOk and what goes before it, until it is sent with the rest of the welcome. */
@@ -183,7 +186,8 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
 
   get applicationName(): string {
     const parameters = this.#startup === null ? this.startup?.parameters : this.parameters;
-    return parameters?.entries.get('application_name') ?? '';
+    const name = parameters?.entries.get('application_name') ?? '';
+    return this.#origin === null ? name : this.#origin.ownName(name);
   }
 
   get accountName(): string {
@@ -253,7 +257,9 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
 
   /** Who it is, is proven: into its pool, or to the console. */
   onLoginDone(step: Authenticated): void {
-    const { startup } = step;
+    if (this.#host.settings.application_name_add_host)
+      this.#origin = new ApplicationHost(step.startup, this.stream.remoteAddress, this.stream.remotePort);
+    const { startup } = this.#origin ?? step;
     this.#startup = startup;
     this.parameters = startup.parameters;
     this.#greeting = step.bytes;

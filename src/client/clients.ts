@@ -6,6 +6,8 @@ import { poolerError } from '../protocol/catalogue.ts';
 import type { Server } from '../server/server.ts';
 import { List } from '../util/list.ts';
 import type { Client } from './client.ts';
+import { OWN_NUMBERS, passedOn, peerIdOf, processIdOf, withFullTtl } from './peer-key.ts';
+import type { Peers } from './peers.ts';
 import { moveClient, type PoollessLists } from './states.ts';
 
 /** A cancel request that waits for its turn, and what it was meant for when it came. */
@@ -25,26 +27,33 @@ const FIRST_PROCESS_ID = 0x400000;
 export class Clients implements Iterable<Client> {
   readonly lists: PoollessLists = { login: new List(), active: new List() };
   readonly #carry: CarryCancel;
-  readonly #byProcessId = new Map<number, Client>();
+  readonly #all = new Set<Client>();
+  /** With peers, process ids have room for few numbers, and clients may share one: their keys differ. */
+  readonly #byProcessId = new Map<number, Client | Client[]>();
+  readonly #peerId: number;
+  readonly #peers: Peers | null;
   readonly #waitingCancels = new Map<Pool, WaitingCancel[]>();
   #nextProcessId = randomInt(FIRST_PROCESS_ID, 0x3fffffff);
   #nextId = 1;
 
-  constructor(carry: CarryCancel) {
+  /** peerId 0: there are no peers. */
+  constructor(carry: CarryCancel, peerId = 0, peers: Peers | null = null) {
     this.#carry = carry;
+    this.#peerId = peerId;
+    this.#peers = peers;
   }
 
   [Symbol.iterator](): Iterator<Client> {
-    return this.#byProcessId.values();
+    return this.#all.values();
   }
 
   get size(): number {
-    return this.#byProcessId.size;
+    return this.#all.size;
   }
 
   /** Without those of the console, which keep nothing from going down. */
   get applicationCount(): number {
-    return this.#byProcessId.size - this.lists.active.length;
+    return this.#all.size - this.lists.active.length;
   }
 
   /** Clients that are let in, of one database and of one user: what limits them is asked at each login. */
@@ -64,29 +73,45 @@ export class Clients implements Iterable<Client> {
 
   /** make gets the client's number and the process id it will be told. */
   add(make: (id: number, processId: number) => Client): Client {
-    while (this.#byProcessId.has(this.#nextProcessId)) this.#bumpProcessId();
-    const client = make(this.#nextId, this.#nextProcessId);
+    const client = make(this.#nextId, this.#takeProcessId());
     this.#nextId += 1;
-    this.#bumpProcessId();
     if (client.state === 'closed') return client;
-    this.#byProcessId.set(client.processId, client);
+    const { processId } = client;
+    const others = this.#withProcessId(processId);
+    this.#byProcessId.set(processId, others.length === 0 ? client : [...others, client]);
+    this.#all.add(client);
     this.lists.login.append(client);
     return client;
   }
 
-  #bumpProcessId(): void {
-    this.#nextProcessId = this.#nextProcessId >= 0x7ffffffe ? FIRST_PROCESS_ID : this.#nextProcessId + 1;
+  #takeProcessId(): number {
+    if (this.#peerId > 0) {
+      this.#nextProcessId = (this.#nextProcessId + 1) % OWN_NUMBERS;
+      return processIdOf(this.#peerId, this.#nextProcessId);
+    }
+    do this.#nextProcessId = this.#nextProcessId >= 0x7ffffffe ? FIRST_PROCESS_ID : this.#nextProcessId + 1;
+    while (this.#byProcessId.has(this.#nextProcessId));
+    return this.#nextProcessId;
+  }
+
+  #withProcessId(processId: number): readonly Client[] {
+    const known = this.#byProcessId.get(processId) ?? [];
+    return Array.isArray(known) ? known : [known];
   }
 
   remove(client: Client): void {
-    this.#byProcessId.delete(client.processId);
+    if (this.#all.delete(client)) {
+      const [first, ...others] = this.#withProcessId(client.processId).filter((other) => other !== client);
+      if (first === undefined) this.#byProcessId.delete(client.processId);
+      else this.#byProcessId.set(client.processId, others.length === 0 ? first : [first, ...others]);
+    }
     if (client.pool === null || client.startup === null) return;
     this.countOfDatabase.add(client.pool.database, -1);
     this.countOfUser.add(client.startup.user, -1);
   }
 
   makeCancelKey(length: number): Buffer {
-    return randomBytes(length);
+    return this.#peerId > 0 ? withFullTtl(randomBytes(length)) : randomBytes(length);
   }
 
   /**
@@ -94,10 +119,13 @@ export class Clients implements Iterable<Client> {
    * waiting at once. Like Postgres, the one who asked is told nothing: its connection is closed when it is done.
    */
   cancel(by: Client, processId: number, key: Buffer): void {
-    const target = this.#byProcessId.get(processId);
-    const isKeyRight =
-      target !== undefined && key.length === target.cancelKey.length && timingSafeEqual(key, target.cancelKey);
-    if (!isKeyRight || target.pool === null) {
+    if (this.#peerId > 0 && peerIdOf(processId) !== this.#peerId) {
+      this.#passOn(by, processId, key);
+      return;
+    }
+    const ownKey = this.#peerId > 0 ? withFullTtl(key) : key;
+    const target = this.#withProcessId(processId).find(({ cancelKey }) => isSame(cancelKey, ownKey));
+    if (target === undefined || target.pool === null) {
       by.close('cancel_done', null, 'no such client');
       return;
     }
@@ -122,6 +150,16 @@ export class Clients implements Iterable<Client> {
     } else this.#send(by, pool, server);
   }
 
+  /** The client is another process's. */
+  #passOn(by: Client, processId: number, key: Buffer): void {
+    const next = passedOn(key);
+    const peerId = peerIdOf(processId);
+    const done = () => by.close('cancel_done', null, `peer ${peerId}`);
+    if (next === null) by.close('cancel_done', null, 'passed on too often');
+    else if (this.#peers?.carry(peerId, processId, next, done) !== true)
+      by.close('cancel_done', null, 'no such client, and no such peer');
+  }
+
   #send(by: Client, pool: Pool, server: Server): void {
     if (by.state !== 'closed') moveClient(by, 'active_cancel', this.lists);
     this.#carry(server, pool, () => {
@@ -144,6 +182,10 @@ export class Clients implements Iterable<Client> {
     }
     this.#waitingCancels.delete(pool);
   }
+}
+
+function isSame(key: Buffer, other: Buffer): boolean {
+  return key.length === other.length && timingSafeEqual(key, other);
 }
 
 /** Counts by name; a name that reaches zero is forgotten. */

@@ -31,10 +31,21 @@ export interface UserEntry {
   readonly overrides: Readonly<Partial<Settings>>;
 }
 
+/** An entry of `peers:`: another process that shares the port. */
+export interface PeerEntry {
+  /** Its peer_id. */
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+  /** Cancel requests on their way to it at a time. null: default_pool_size. */
+  readonly pool_size: number | null;
+}
+
 export interface Config {
   readonly settings: Settings;
   readonly databases: ReadonlyMap<string, DatabaseEntry>;
   readonly users: ReadonlyMap<string, UserEntry>;
+  readonly peers: ReadonlyMap<number, PeerEntry>;
   /** User name to secret: users: entries win over auth_file. Never to be logged. */
   readonly secrets: ReadonlyMap<string, string>;
   /** The file it came from; null when it came from a text. */

@@ -1,7 +1,7 @@
 // Writes docs/settings.md: every setting, and what becomes of each of PgBouncer's that is not one.
 import { formatDuration, formatSize, formatValue } from './kinds.ts';
 import { topics } from './settings-table.ts';
-import { databaseRows, userRows } from './table/entries.ts';
+import { databaseRows, peerRows, userRows } from './table/entries.ts';
 import { type Fate, otherSettings } from './table/other.ts';
 import type { SettingRow, SettingRows } from './table/row.ts';
 
@@ -9,7 +9,7 @@ const intro = `# Settings
 
 <!-- Written by \`npm run generate\` from src/config/: change it there. -->
 
-A configuration is a YAML file with PgBouncer's names at the top level and two maps, \`databases:\` and \`users:\`. \`pgsluice check FILE\`
+A configuration is a YAML file with PgBouncer's names at the top level and maps of entries, \`databases:\`, \`users:\` and \`peers:\`. \`pgsluice check FILE\`
 tells every problem at once, with its line. \`config.example.yaml\` is a start; \`config.schema.json\` lets an editor complete and check.
 
 - **Durations** carry a unit (\`ms\`, \`s\`, \`min\`, \`h\`, \`d\`); a bare number is seconds, fractions allowed. **Sizes** are \`B\`, \`kB\`, \`MB\`, \`GB\`, \`TB\`
@@ -28,6 +28,7 @@ export function generateDocs(): string {
     ...topics.map(({ title, rows }) => tableOf(title, '', rows)),
     tableOf('Entries of databases:', databasesIntro, databaseRows),
     tableOf('Entries of users:', usersIntro, userRows),
+    tableOf('Entries of peers:', peersIntro, peerRows),
     othersOf(
       'Accepted without effect',
       'These keys of PgBouncer are accepted with a warning, because nothing here is theirs to set.',
@@ -48,6 +49,9 @@ the settings above whose scope has \`database\`.
 `;
 
 const usersIntro = `The name is what clients log in as. An entry may also hold the settings above whose scope has \`user\`.
+`;
+
+const peersIntro = `The name is the \`peer_id\` of another process that shares the port (so_reuseport, a load balancer).
 `;
 
 function tableOf(title: string, text: string, rows: SettingRows): string {

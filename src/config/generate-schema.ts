@@ -27,6 +27,11 @@ export function generateSchema(): string {
         type: ['object', 'null'],
         additionalProperties: entryOf('user'),
       },
+      peers: {
+        description: 'Other processes that share the port, by their peer_id.',
+        type: ['object', 'null'],
+        additionalProperties: entryOf('peer'),
+      },
     }),
   };
   return `${JSON.stringify(schema, null, 2)}\n`;

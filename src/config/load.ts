@@ -1,12 +1,15 @@
-// Reads a configuration, from a file or a text: all of it right, or every problem at once. Nothing here throws.
+// Reads a configuration, from a file (YAML, or PgBouncer's ini) or a text: all of it right, or every problem at once. Nothing here throws.
 import { dirname, resolve } from 'node:path';
 import { type Config, frozenMap, type LoadResult, type UserEntry } from './config.ts';
 import { findContradictions } from './contradictions.ts';
 import { type Expander, MAX_EXPANDED } from './expand.ts';
 import { readTextFile } from './files.ts';
+import type { IniTree } from './ini/from-ini.ts';
+import { isIniFile, readIniTree, tellLeftOut } from './ini/load-ini.ts';
+import { MAX_INI_BYTES } from './ini/read-ini.ts';
 import { Fault } from './kinds.ts';
 import { ProblemList, WHOLE_FILE } from './problems.ts';
-import { placeOf, readDatabases, readUsers } from './read-entries.ts';
+import { placeOf, readDatabases, readPeers, readUsers } from './read-entries.ts';
 import { type Findings, readScope } from './read-scope.ts';
 import { defaultSettings, type Settings } from './settings-table.ts';
 import { MAX_USERLIST_BYTES, readUserlist } from './userlist.ts';
@@ -23,8 +26,11 @@ export interface ParseOptions {
 
 /** Reads and checks a file. Relative names in it are relative to its own directory. */
 export function loadConfig(file: string, env: ParseOptions['env'] = process.env): LoadResult {
-  const text = readTextFile(file, MAX_FILE_BYTES);
-  if (!(text instanceof Fault)) return parseConfig(text, { file, env, baseDir: dirname(resolve(file)) });
+  const text = readTextFile(file, isIniFile(file) ? MAX_INI_BYTES : MAX_FILE_BYTES);
+  if (!(text instanceof Fault)) {
+    const baseDir = dirname(resolve(file));
+    return isIniFile(file) ? parseIni(text, file, baseDir).result : parseConfig(text, { file, env, baseDir });
+  }
   const problems = new ProblemList(file);
   problems.add(WHOLE_FILE, '', text.reason);
   return { ok: false, problems: problems.sorted() };
@@ -43,14 +49,43 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadResul
   return { ok: true, config: Object.freeze({ ...parts, file: file ?? null, warnings: warnings.sorted() }) };
 }
 
-function readParts(root: MapNode, baseDir: string, findings: Findings): Omit<Config, 'file' | 'warnings'> {
+/** What an ini says, and the tree that says the same in YAML. */
+export interface ParsedIni {
+  readonly result: LoadResult;
+  readonly tree: IniTree;
+}
+
+export interface ParseIniOptions {
+  /** The file is only translated: what is left out of it is told with the tree, and auth_file may be on another machine. */
+  readonly forImport?: boolean;
+}
+
+/** Checks the text of a pgbouncer.ini. It may still read the files that the text names. */
+export function parseIni(text: string, file: string, baseDir: string, options: ParseIniOptions = {}): ParsedIni {
+  const findings: Findings = { errors: new ProblemList(file), warnings: new ProblemList(file) };
+  const { errors, warnings } = findings;
+  const tree = readIniTree(file, text, findings);
+  if (options.forImport !== true) tellLeftOut(tree, findings);
+  const parts = readParts(tree.root, baseDir, findings, options.forImport === true ? warnings : errors);
+  if (errors.length > 0) return { result: { ok: false, problems: errors.sorted() }, tree };
+  return { result: { ok: true, config: Object.freeze({ ...parts, file, warnings: warnings.sorted() }) }, tree };
+}
+
+/** `unreadable`: where it is told that auth_file can't be read. */
+function readParts(
+  root: MapNode,
+  baseDir: string,
+  findings: Findings,
+  unreadable: ProblemList = findings.errors,
+): Omit<Config, 'file' | 'warnings'> {
   // The rows give each value its type: see ValueOf.
   const settings = Object.freeze({ ...defaultSettings, ...readScope(root, 'global', '', findings) }) as Settings;
   const databases = frozenMap(readDatabases(root, baseDir, findings));
   const users = frozenMap(readUsers(root, baseDir, findings));
-  const secrets = frozenMap(readSecrets(root, settings.auth_file, users, baseDir, findings));
+  const peers = frozenMap(readPeers(root, findings));
+  const secrets = frozenMap(readSecrets(root, settings.auth_file, users, baseDir, unreadable, findings));
   findContradictions({ root, settings, databases, users, secrets }, findings);
-  return { settings, databases, users, secrets };
+  return { settings, databases, users, peers, secrets };
 }
 
 /** The secrets of auth_file, and over them those of users:. */
@@ -59,6 +94,7 @@ function readSecrets(
   authFile: string,
   users: ReadonlyMap<string, UserEntry>,
   baseDir: string,
+  unreadable: ProblemList,
   { errors }: Findings,
 ): Map<string, string> {
   let secrets = new Map<string, string>();
@@ -66,7 +102,7 @@ function readSecrets(
     const place = placeOf(root, 'auth_file');
     const text = readTextFile(resolve(baseDir, authFile), MAX_USERLIST_BYTES);
     if (text instanceof Fault) {
-      errors.add(place, 'auth_file', `the file ${text.reason}`);
+      unreadable.add(place, 'auth_file', `the file ${text.reason}`);
     } else {
       const problems = new ProblemList(authFile);
       secrets = readUserlist(text, problems);

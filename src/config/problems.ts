@@ -2,6 +2,8 @@
 
 /** A place in the file, both from 1. Line 0: the file as a whole. */
 export interface Place {
+  /** Where several files make one configuration (%include). Not set: the file of the list. */
+  readonly file?: string;
   readonly line: number;
   readonly column: number;
 }
@@ -34,10 +36,8 @@ export class ProblemList {
       this.#dropped += 1;
       return;
     }
-    const { line, column } = place;
-    this.#items.push(
-      Object.freeze({ file: this.#file, line, column, key: printable(key, 200), message: printable(message, 500) }),
-    );
+    const { line, column, file = this.#file } = place;
+    this.#items.push(Object.freeze({ file, line, column, key: printable(key, 200), message: printable(message, 500) }));
   }
 
   /** Whether more problems would only be counted. */
@@ -49,9 +49,12 @@ export class ProblemList {
     return this.#items.length;
   }
 
-  /** In the order of the file. */
+  /** In the order of the file; those of an included file behind it. */
   sorted(): readonly Problem[] {
-    const items = [...this.#items].sort((a, b) => a.line - b.line || a.column - b.column);
+    const files = [...new Set([this.#file, ...this.#items.map(({ file }) => file)])];
+    const items = [...this.#items].sort(
+      (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+    );
     if (this.#dropped > 0) {
       items.push({ file: this.#file, ...WHOLE_FILE, key: '', message: `and ${this.#dropped} more problems` });
     }

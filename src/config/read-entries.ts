@@ -1,10 +1,10 @@
 // Reads the entries of `databases:` and `users:`, with the secrets that they name.
 import { resolve } from 'node:path';
-import { CONSOLE_DATABASES, type DatabaseEntry, type UserEntry } from './config.ts';
+import { CONSOLE_DATABASES, type DatabaseEntry, type PeerEntry, type UserEntry } from './config.ts';
 import { readTextFile } from './files.ts';
-import { Fault } from './kinds.ts';
+import { Fault, readInt } from './kinds.ts';
 import { type Findings, readScope } from './read-scope.ts';
-import { isSettingKey, type Settings } from './settings-table.ts';
+import { isSettingKey, rowsOf, type Settings } from './settings-table.ts';
 import type { Scope, SettingValue } from './table/row.ts';
 import type { MapNode } from './yaml.ts';
 
@@ -43,7 +43,7 @@ export function readDatabases(root: MapNode, baseDir: string, findings: Findings
         pool_size: number(values, 'pool_size'),
         connect_query: text(values, 'connect_query'),
         startupParameters: startupParameters(values),
-        overrides: overrides(values),
+        overrides: overrides(values, 'database'),
       }),
     );
   }
@@ -60,10 +60,29 @@ export function readUsers(root: MapNode, baseDir: string, findings: Findings): M
     const password = secretOf(map, prefix, values, baseDir, findings);
     users.set(
       name,
-      Object.freeze({ name, password, pool_size: number(values, 'pool_size'), overrides: overrides(values) }),
+      Object.freeze({ name, password, pool_size: number(values, 'pool_size'), overrides: overrides(values, 'user') }),
     );
   }
   return users;
+}
+
+/** PgBouncer: peer_id has 14 bits. */
+const MAX_PEER_ID = 16_383;
+
+export function readPeers(root: MapNode, findings: Findings): Map<number, PeerEntry> {
+  const peers = new Map<number, PeerEntry>();
+  for (const { name, map, prefix, values } of entriesOf(root, 'peers', 'peer', findings)) {
+    const id = readInt(name, 1, MAX_PEER_ID);
+    const path = prefix.slice(0, -1);
+    if (id instanceof Fault) findings.errors.add(map.place, path, `the peer_id of another process ${id.reason}`);
+    else if (!map.entries.has('host')) findings.errors.add(map.place, path, 'has no host');
+    else {
+      const host = hostOf(map, prefix, values, findings);
+      const [port, pool_size] = [number(values, 'port') ?? 6432, number(values, 'pool_size')];
+      peers.set(id, Object.freeze({ id, host, port, pool_size }));
+    }
+  }
+  return peers;
 }
 
 interface RawEntry {
@@ -140,8 +159,13 @@ function startupParameters(values: Values): Readonly<Record<string, string>> {
 }
 
 /** The values that override global settings. Their types follow from the rows that read them. */
-function overrides(values: Values): Readonly<Partial<Settings>> {
-  return Object.freeze(Object.fromEntries(Object.entries(values).filter(([key]) => isSettingKey(key))));
+function overrides(values: Values, scope: Scope): Readonly<Partial<Settings>> {
+  return Object.freeze(Object.fromEntries(Object.entries(values).filter(([key]) => isOverride(key, scope))));
+}
+
+/** A key of an entry may have the name of a global setting that it has nothing to do with: user. */
+function isOverride(key: string, scope: Scope): boolean {
+  return isSettingKey(key) && (rowsOf.global.get(key)?.scope.includes(scope) ?? false);
 }
 
 function text(values: Values, key: string): string | null {

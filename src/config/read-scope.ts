@@ -14,7 +14,7 @@ export interface Findings {
 }
 
 /** Top-level keys that are maps of entries. */
-export const SECTIONS: readonly string[] = ['databases', 'users'];
+export const SECTIONS: readonly string[] = ['databases', 'users', 'peers'];
 
 /** The values of `map` that are right. `prefix` is the path of the map with a dot at its end, or empty. */
 export function readScope(

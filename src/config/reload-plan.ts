@@ -5,9 +5,9 @@ import { rowsOf, type SettingKey, type Settings } from './settings-table.ts';
 import type { ReloadClass, Scope, SettingValue } from './table/row.ts';
 
 export interface ReloadChange {
-  /** A setting or a key of an entry; `database`, `user` or `secret` when a whole one came or went. */
+  /** A setting or a key of an entry; `database`, `user`, `peer` or `secret` when a whole one came or went. */
   readonly key: string;
-  /** `global`, `database:NAME` or `user:NAME`. */
+  /** `global`, `database:NAME`, `user:NAME` or `peer:ID`. */
   readonly scope: string;
   /** As in a file, secrets as ****; null: not set, or not there. */
   readonly from: string | null;
@@ -30,6 +30,12 @@ export function planReload(old: Config, next: Config): readonly ReloadChange[] {
     const [from, to] = [old.users.get(name), next.users.get(name)];
     if (from && to) compareValues('user', scope, userValues(from), userValues(to), changes);
     else changes.push(cameOrWent('user', scope, from !== undefined));
+  }
+  for (const id of union(old.peers, next.peers)) {
+    const scope = `peer:${id}`;
+    const [from, to] = [old.peers.get(id), next.peers.get(id)];
+    if (from && to) compareValues('peer', scope, { ...from }, { ...to }, changes);
+    else changes.push(cameOrWent('peer', scope, from !== undefined));
   }
   compareSecrets(old, next, changes);
   return changes;
@@ -84,6 +90,6 @@ function same(a: SettingValue | null, b: SettingValue | null): boolean {
   return a === b;
 }
 
-function union<V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): Set<string> {
+function union<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): Set<K> {
   return new Set([...a.keys(), ...b.keys()]);
 }

@@ -33,6 +33,7 @@ const schemas = {
   global: scopeSchema('global'),
   database: scopeSchema('database'),
   user: scopeSchema('user'),
+  peer: scopeSchema('peer'),
 } as const;
 
 /** Checks the values of one map. Keys that have no row in the scope must have been dealt with before. */

@@ -1,6 +1,6 @@
 // The settings table: every setting that has an effect, once. Types, validation, texts and plans are derived from it.
 import { accessRows } from './table/access.ts';
-import { databaseRows, userRows } from './table/entries.ts';
+import { databaseRows, peerRows, userRows } from './table/entries.ts';
 import { guardRows } from './table/guard.ts';
 import { lifeRows } from './table/life.ts';
 import { listenRows } from './table/listen.ts';
@@ -52,6 +52,7 @@ export const rowsOf: Readonly<Record<Scope, ReadonlyMap<string, SettingRow>>> = 
   global: sorted(Object.entries(settingsTable)),
   database: sorted([...Object.entries(databaseRows), ...overridable('database')]),
   user: sorted([...Object.entries(userRows), ...overridable('user')]),
+  peer: sorted(Object.entries(peerRows)),
 };
 
 /** Whether the key of an entry overrides a global setting (else it is the entry's own). */

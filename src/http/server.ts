@@ -29,7 +29,12 @@ function addProbes(server: FastifyInstance, { health, metrics }: HttpParts): voi
 }
 
 /** Listens; rejects with Node's own error when the address can't be had. */
-export async function startHttp(parts: HttpParts, address: string, port: number): Promise<HttpServer> {
+export async function startHttp(
+  parts: HttpParts,
+  address: string,
+  port: number,
+  reusePort = false,
+): Promise<HttpServer> {
   const server = Fastify({
     logger: false,
     forceCloseConnections: true,
@@ -40,7 +45,9 @@ export async function startHttp(parts: HttpParts, address: string, port: number)
   });
   addProbes(server, parts);
   if (parts.events !== undefined) addEvents(server, parts.events);
-  await server.listen({ host: address === '*' ? '::' : address, port });
+  // Fastify hands its options to net.Server.listen, and does not name this one.
+  const options = { host: address === '*' ? '::' : address, port, reusePort };
+  await server.listen(options);
   return new HttpServer(server);
 }
 

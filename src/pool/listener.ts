@@ -9,9 +9,24 @@ import type { FrameReader } from '../protocol/frame-reader.ts';
 import type { NotificationReader, Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
 import { moveServer, type ServerLists } from '../server/states.ts';
 import { channelOf, type Feed, listenQuery, payloadOf, unlistenQuery } from '../session/channels.ts';
+import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { retryDelayMs } from './backoff.ts';
-import type { Pool, PoolContext } from './pool.ts';
+import type { LimitVerdict } from './limits.ts';
+
+/** What the listener needs of its pool. */
+export interface ListenerHost {
+  readonly clock: Clock;
+  readonly isRunning: boolean;
+  /** server_login_retry, in ms. */
+  readonly retryCeilingMs: number;
+  mayListen(): LimitVerdict;
+  openListener(startup: ReadonlyMap<string, string>, owner: ServerOwner): Server;
+  listenerLogin(server: Server): void;
+  /** Its place is free. */
+  listenerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void;
+  bug(error: unknown): void;
+}
 
 /** Whoever hears the shared connection: a client, as far as a pool knows it. */
 export interface Subscriber {
@@ -61,8 +76,7 @@ export class Listener implements ServerOwner, NotificationReader {
   server: Server | null = null;
   /** Limits leave no room for it: the next server that becomes free makes some. */
   needsRoom = false;
-  readonly #pool: Pool;
-  readonly #context: PoolContext;
+  readonly #host: ListenerHost;
   readonly #lists: ServerLists<Server> = {
     login: new List(),
     idle: new List(),
@@ -83,9 +97,8 @@ export class Listener implements ServerOwner, NotificationReader {
   #retryAt = 0;
   #usedAt = 0;
 
-  constructor(pool: Pool, context: PoolContext) {
-    this.#pool = pool;
-    this.#context = context;
+  constructor(host: ListenerHost) {
+    this.#host = host;
   }
 
   get clientCount(): number {
@@ -124,7 +137,7 @@ export class Listener implements ServerOwner, NotificationReader {
     }
     if (channels.size === 0) this.#subscribers.delete(subscriber);
     else this.#subscribers.add(subscriber);
-    this.#usedAt = this.#context.clock.now();
+    this.#usedAt = this.#host.clock.now();
     const isCovered = this.#covers(subscriber);
     if (isCovered) this.#uncovered.delete(subscriber);
     else this.#uncovered.add(subscriber);
@@ -139,14 +152,14 @@ export class Listener implements ServerOwner, NotificationReader {
     this.#touched.delete(subscriber);
     // One that its server did not live to send is not waited for.
     for (const [marker, sent] of this.#sent) if (sent.subscriber === subscriber) this.#sent.delete(marker);
-    this.#usedAt = this.#context.clock.now();
+    this.#usedAt = this.#host.clock.now();
     this.work();
   }
 
   /** A marker for a change of this subscriber, whose server is to send it. */
   mark(subscriber: Subscriber): number {
     this.#lastMarker += 1;
-    this.#sent.set(this.#lastMarker, { subscriber, at: this.#context.clock.now() });
+    this.#sent.set(this.#lastMarker, { subscriber, at: this.#host.clock.now() });
     return this.#lastMarker;
   }
 
@@ -223,14 +236,13 @@ export class Listener implements ServerOwner, NotificationReader {
   /** The connection ------------------------------------------------------------------------------------------------- */
 
   #open(): void {
-    const pool = this.#pool;
     this.needsRoom = false;
-    if (this.#subscribers.size === 0 || pool.state !== 'running') return;
-    if (this.#context.clock.now() < this.#retryAt) return;
-    const verdict = this.#context.mayListen(pool);
+    if (this.#subscribers.size === 0 || !this.#host.isRunning) return;
+    if (this.#host.clock.now() < this.#retryAt) return;
+    const verdict = this.#host.mayListen();
     this.needsRoom = verdict === 'max_db_connections' || verdict === 'max_user_connections';
     if (verdict !== 'ok') return;
-    this.server = this.#context.openServer(pool, STARTUP, this);
+    this.server = this.#host.openListener(STARTUP, this);
     this.server.subscriber = this;
     this.#lists.login.append(this.server);
   }
@@ -254,7 +266,7 @@ export class Listener implements ServerOwner, NotificationReader {
   }
 
   onServerLogin(server: Server): void {
-    this.#context.events.serverLogin(this.#pool, server);
+    this.#host.listenerLogin(server);
     // Older ones than 14 have no such timeout.
     server.attempt('SET idle_session_timeout TO 0');
     moveServer(server, this.#lists, 'tested');
@@ -274,27 +286,24 @@ export class Listener implements ServerOwner, NotificationReader {
     const hasServed = server.state === 'active';
     moveServer(server, this.#lists, 'closed');
     this.server = null;
-    this.#context.events.serverClosed(this.#pool, server, reason, error);
     if (!hasServed) this.#failed();
     this.#sent.clear();
     for (const channel of this.#channels.values()) {
       channel.isHeard = false;
       this.#changed.add(channel);
     }
-    this.#retryAt = Math.max(this.#retryAt, this.#context.clock.now() + REOPEN_MS);
+    this.#retryAt = Math.max(this.#retryAt, this.#host.clock.now() + REOPEN_MS);
     const detail = error === null ? reason : error.message;
     for (const subscriber of [...this.#subscribers]) {
       if (subscriber.feed.isOnServer) this.#uncovered.add(subscriber);
       else subscriber.onLost(detail);
     }
-    this.#context.onCapacity(this.#pool);
-    this.#pool.grow();
+    this.#host.listenerClosed(server, reason, error);
   }
 
   #failed(): void {
     this.#failures += 1;
-    this.#retryAt =
-      this.#context.clock.now() + retryDelayMs(this.#failures, this.#pool.settings.server_login_retry, Math.random());
+    this.#retryAt = this.#host.clock.now() + retryDelayMs(this.#failures, this.#host.retryCeilingMs, Math.random());
   }
 
   onServerFree(): void {}
@@ -304,7 +313,7 @@ export class Listener implements ServerOwner, NotificationReader {
   onServerError(): void {}
 
   onServerBug(_server: Server, error: unknown): void {
-    this.#context.events.bug(error);
+    this.#host.bug(error);
   }
 
   /** What it hears -------------------------------------------------------------------------------------------------- */

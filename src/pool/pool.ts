@@ -22,7 +22,7 @@ import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
 import type { LimitVerdict } from './limits.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ListenerHost } from './listener.ts';
 import { type Explanation, Overload } from './overload.ts';
 import { intervalMs } from './pace.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
@@ -187,7 +187,7 @@ export class Pool implements ServerOwner {
     this.target = target;
     this.settings = settings;
     this.#context = context;
-    this.listener = new Listener(this, context);
+    this.listener = new Listener(this.#listenerHost(context));
     this.#overload = new Overload(this, () => context.guard.explain(this));
     this.createdAt = context.clock.now();
     this.usedAt = this.createdAt;
@@ -693,6 +693,30 @@ export class Pool implements ServerOwner {
     // In an outage those that came early have their full time; those that come later are told what their first attempt met.
     for (const client of [...this.clients.waiting])
       if (this.isRefused || this.#isLongAway(client.waitingSince)) client.onRefused(this.loginError());
+  }
+
+  /** LISTEN ------------------------------------------------------------------------------------------------------------ */
+
+  #listenerHost(context: PoolContext): ListenerHost {
+    const pool = this;
+    return {
+      clock: context.clock,
+      get isRunning() {
+        return pool.state === 'running';
+      },
+      get retryCeilingMs() {
+        return pool.settings.server_login_retry;
+      },
+      mayListen: () => context.mayListen(this),
+      openListener: (startup, owner) => context.openServer(this, startup, owner),
+      listenerLogin: (server) => context.events.serverLogin(this, server),
+      listenerClosed: (server, reason, error) => {
+        context.events.serverClosed(this, server, reason, error);
+        context.onCapacity(this);
+        this.grow();
+      },
+      bug: (error) => context.events.bug(error),
+    };
   }
 
   /** Counting -------------------------------------------------------------------------------------------------------- */

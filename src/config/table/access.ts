@@ -9,6 +9,14 @@ export const accessRows = {
     reload: 'live',
     doc: 'Users who may log in to the console (database pgsluice or pgbouncer) and run every command.',
   },
+  application_name_add_host: {
+    kind: 'bool',
+    default: false,
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'Postgres sees where a client comes from: address and port are added to its application_name when it logs in, until it sets another. Names that are too long are cut before it. Here the client is still known by its own name. Each client has startup parameters of its own then, so a server is made ready for it whenever it did not have that client before.',
+    differs: 'the name is cut, not the address, and SHOW CLIENTS has the name without it.',
+  },
   auth_file: {
     kind: 'text',
     default: '',

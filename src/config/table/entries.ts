@@ -1,5 +1,5 @@
-// Rows: keys that only an entry of `databases:` or of `users:` has. A default of null means: not set.
-import { DATABASE, MAX_CONNECTIONS, type SettingRows, USER } from './row.ts';
+// Rows: keys that only an entry of `databases:`, of `users:` or of `peers:` has. A default of null means: not set.
+import { DATABASE, MAX_CONNECTIONS, PEER, type SettingRows, USER } from './row.ts';
 
 export const databaseRows = {
   application_name: {
@@ -117,5 +117,33 @@ export const userRows = {
     scope: USER,
     reload: 'live',
     doc: 'Servers of each pool of this user. Wins over pool_size of the database.',
+  },
+} as const satisfies SettingRows;
+
+export const peerRows = {
+  host: {
+    kind: 'text',
+    default: null,
+    scope: PEER,
+    reload: 'live',
+    doc: 'Where the other process alone is reached: an address that only it listens on, or the directory of its Unix socket. Must be set.',
+  },
+  pool_size: {
+    kind: 'int',
+    min: 1,
+    max: MAX_CONNECTIONS,
+    default: null,
+    scope: PEER,
+    reload: 'live',
+    doc: 'Cancel requests that are on their way to it at a time. Not set: default_pool_size.',
+  },
+  port: {
+    kind: 'int',
+    min: 1,
+    max: 65_535,
+    default: 6432,
+    scope: PEER,
+    reload: 'live',
+    doc: 'Its port.',
   },
 } as const satisfies SettingRows;

@@ -52,6 +52,20 @@ export const lifeRows = {
     reload: 'live',
     doc: 'Log the errors that pgsluice itself sends to clients.',
   },
+  log_stats: {
+    kind: 'bool',
+    default: true,
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'Log what happened in each stats_period: transactions, statements and bytes a second, the mean times of a transaction and of a statement, and the waiting in a second.',
+  },
+  logfile: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'A file that gets the log besides standard output, one JSON object a line. It is opened again at each reload, so that it can be rotated. Empty: none.',
+  },
   metrics_compat: {
     kind: 'enum',
     values: ['none', 'pgbouncer'],
@@ -74,7 +88,7 @@ export const lifeRows = {
     default: '',
     scope: GLOBAL,
     reload: 'restart',
-    doc: 'A file for the process id, removed at the end. Empty: none.',
+    doc: 'A file for the process id, removed at the end. When a pgsluice runs that it names, another one does not start. Empty: none.',
   },
   shutdown_idle: {
     kind: 'duration',
@@ -113,5 +127,21 @@ export const lifeRows = {
     reload: 'live',
     ours: true,
     doc: 'Exit at latest this long after the first request to go down (a signal or SHUTDOWN), whatever its mode. Below the 30s that Kubernetes grants by default.',
+  },
+  stats_period: {
+    kind: 'duration',
+    default: 60_000,
+    min: 1000,
+    max: 86_400_000,
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'How often averages are made: those of the console, and those in the log.',
+  },
+  user: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'Go on as this user after the configuration was read; only root can. Files that a reload reads again must be readable for this user. Empty: stay.',
   },
 } as const satisfies SettingRows;

@@ -70,12 +70,22 @@ export const listenRows = {
     reload: 'restart',
     doc: 'The port that clients connect to.',
   },
+  peer_id: {
+    kind: 'int',
+    min: 0,
+    max: 16_383,
+    default: 0,
+    zero: 'no peers',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'The number of this process among those that share a port or a load balancer. Cancel requests that come to the wrong one are passed on to the right one, which peers: names. Works with PgBouncer as a peer, too.',
+  },
   so_reuseport: {
     kind: 'bool',
     default: false,
     scope: GLOBAL,
     reload: 'restart',
-    doc: 'Several processes may listen on the same port (SO_REUSEPORT), for a restart without a gap.',
+    doc: 'Several processes may listen on the same ports (SO_REUSEPORT), for a restart without a gap: start the new one, then send TERM to the old one, which takes no new clients then and ends when its own have left (shutdown_timeout: 0 gives them all the time that they want). peers carry cancel requests between them.',
   },
   tcp_keepalive: {
     kind: 'bool',

@@ -12,9 +12,13 @@ export interface OtherSetting {
   readonly accepts?: readonly string[];
   /** Default: global only. */
   readonly scope?: readonly Scope[];
+  /** An ini may have it all the same, with a warning: it does little, or what it belongs to is told. Default: only what has no effect. */
+  readonly ini?: 'dropped';
 }
 
 const tlsLater = { fate: 'later', why: 'TLS is not in this version yet' } as const;
+/** Without the sslmode that it goes with it does nothing. */
+const tlsDetail = { ...tlsLater, ini: 'dropped' } as const;
 const authLater = {
   fate: 'later',
   why: 'auth_query is not in this version yet',
@@ -23,8 +27,13 @@ const authLater = {
 const dnsLater = {
   fate: 'later',
   why: 'names are looked up by the system for each new connection; own rules come later',
+  ini: 'dropped',
 } as const;
-const socketLater = { fate: 'later', why: 'Unix sockets for clients are not in this version yet' } as const;
+const socketLater = {
+  fate: 'later',
+  why: 'Unix sockets for clients are not in this version yet',
+  ini: 'dropped',
+} as const;
 const syslogNone = {
   fate: 'no_effect',
   why: 'the log goes to standard output, where the service manager or the container engine takes it',
@@ -32,27 +41,22 @@ const syslogNone = {
 const windowsNone = { fate: 'no_effect', why: 'it names a Windows service, which pgsluice is not' } as const;
 
 export const otherSettings: Readonly<Record<string, OtherSetting>> = {
-  application_name_add_host: {
-    fate: 'later',
-    why: 'adding the address to application_name is not in this version yet',
-    accepts: ['0', 'off', 'no', 'false'],
-  },
-  auth_dbname: authLater,
-  auth_hba_file: { fate: 'later', why: 'HBA files are not in this version yet' },
-  auth_ident_file: { fate: 'later', why: 'HBA files and their maps are not in this version yet' },
-  auth_ldap_options: { fate: 'refused', why: 'LDAP is not supported' },
-  auth_query: authLater,
+  auth_dbname: { ...authLater, ini: 'dropped' },
+  auth_hba_file: { fate: 'later', why: 'HBA files are not in this version yet', ini: 'dropped' },
+  auth_ident_file: { fate: 'later', why: 'HBA files and their maps are not in this version yet', ini: 'dropped' },
+  auth_ldap_options: { fate: 'refused', why: 'LDAP is not supported', ini: 'dropped' },
+  auth_query: { ...authLater, ini: 'dropped' },
   auth_user: authLater,
   client_tls13_ciphers: tlsLater,
-  client_tls_ca_file: tlsLater,
-  client_tls_cert_file: tlsLater,
-  client_tls_ciphers: tlsLater,
-  client_tls_dheparams: tlsLater,
-  client_tls_ecdhcurve: tlsLater,
-  client_tls_key_file: tlsLater,
-  client_tls_protocols: tlsLater,
+  client_tls_ca_file: tlsDetail,
+  client_tls_cert_file: tlsDetail,
+  client_tls_ciphers: tlsDetail,
+  client_tls_dheparams: tlsDetail,
+  client_tls_ecdhcurve: tlsDetail,
+  client_tls_key_file: tlsDetail,
+  client_tls_protocols: tlsDetail,
   client_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
-  conffile: { fate: 'refused', why: 'the file is given on the command line: --config FILE' },
+  conffile: { fate: 'refused', why: 'the file is given on the command line: --config FILE', ini: 'dropped' },
   dns_max_ttl: dnsLater,
   dns_nxdomain_ttl: dnsLater,
   dns_zone_check_period: dnsLater,
@@ -61,16 +65,14 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     fate: 'later',
     why: 'several hosts for one database are not in this version yet',
     scope: ['database'],
+    ini: 'dropped',
   },
-  log_stats: {
+  login_notify_message: {
     fate: 'later',
-    why: 'statistics in the log are not in this version yet; /metrics has them',
-    accepts: ['0', 'off', 'no', 'false'],
+    why: 'a notice at login is not in this version yet',
+    accepts: [''],
+    ini: 'dropped',
   },
-  logfile: { fate: 'refused', why: 'the log goes to standard output: redirect it, or let the service manager keep it' },
-  login_notify_message: { fate: 'later', why: 'a notice at login is not in this version yet', accepts: [''] },
-  peer_id: { fate: 'later', why: 'peers are not in this version yet', accepts: ['0'] },
-  peers: { fate: 'later', why: 'peers are not in this version yet' },
   pkt_buf: { fate: 'no_effect', why: 'chunks are relayed as they arrive: there is no packet buffer to size' },
   reserve_pool: { fate: 'refused', why: 'it is called reserve_pool_size', scope: ['database'] },
   resolv_conf: { fate: 'no_effect', why: 'names are looked up by the resolver of the system' },
@@ -80,14 +82,13 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     why: 'a plain secret is made a SCRAM secret with 4096 iterations, as Postgres does by default; a stored SCRAM secret carries its own number',
   },
   server_tls13_ciphers: tlsLater,
-  server_tls_ca_file: tlsLater,
-  server_tls_cert_file: tlsLater,
-  server_tls_ciphers: tlsLater,
-  server_tls_key_file: tlsLater,
-  server_tls_protocols: tlsLater,
+  server_tls_ca_file: tlsDetail,
+  server_tls_cert_file: tlsDetail,
+  server_tls_ciphers: tlsDetail,
+  server_tls_key_file: tlsDetail,
+  server_tls_protocols: tlsDetail,
   server_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
   service_name: windowsNone,
-  stats_period: { fate: 'later', why: 'averages over a period are not in this version yet' },
   suspend_timeout: { fate: 'no_effect', why: 'SUSPEND does not exist, as in PgBouncer since 1.26; use so_reuseport' },
   syslog: syslogNone,
   syslog_facility: syslogNone,
@@ -101,7 +102,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
   unix_socket_dir: socketLater,
   unix_socket_group: socketLater,
   unix_socket_mode: socketLater,
-  user: { fate: 'refused', why: 'pgsluice does not change its user: start it as the user that it should be' },
   verbose: { fate: 'refused', why: 'use log_level: debug' },
 };
 

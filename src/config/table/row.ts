@@ -3,8 +3,8 @@
 /** How the value is written: `kinds.ts` reads and writes each kind. */
 export type Kind = 'bool' | 'choices' | 'duration' | 'enum' | 'int' | 'list' | 'secret' | 'size' | 'text';
 
-/** Where the key may stand: at the top level, in an entry of `databases:`, in an entry of `users:`. */
-export type Scope = 'global' | 'database' | 'user';
+/** Where the key may stand: at the top level, in an entry of `databases:`, of `users:`, of `peers:`. */
+export type Scope = 'global' | 'database' | 'user' | 'peer';
 
 /**
  * What a reload does with a new value. `live`: it holds from now on. `drain`: it holds for new server connections, the ones
@@ -122,6 +122,7 @@ export const GLOBAL_USER = ['global', 'user'] as const;
 export const EVERYWHERE = ['global', 'database', 'user'] as const;
 export const DATABASE = ['database'] as const;
 export const USER = ['user'] as const;
+export const PEER = ['peer'] as const;
 
 /** Postgres: more connections than this per server is beyond MAX_BACKENDS (2^18 - 1). */
 export const MAX_CONNECTIONS = 262_143;

@@ -85,6 +85,31 @@ test('so_reuseport: two poolers share one port, and both get clients', async (co
   await expect(blocked).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
+test('so_reuseport: a process that is told to go takes no new clients, and ends when its own have left', async (context) => {
+  if (process.platform !== 'linux') skipBecause(context, 'linux: the kernel spreads connections over listeners there');
+  const postgres = await fakeFor();
+  const old = await poolerFor(targetOf(postgres), { so_reuseport: true, shutdown_idle: '50ms' });
+  const client = await old.connect();
+  const next = await poolerFor(targetOf(postgres), { so_reuseport: true, listen_port: old.port });
+  old.app.control.shutdown('wait_for_clients');
+  const before = old.app.observer.clientLogins;
+  for (let i = 0; i < 50; i += 1) await (await connectAndLogin(old.port, login)).end();
+  expect(next.app.observer.clientLogins).toBe(50);
+  expect(old.app.observer.clientLogins).toBe(before);
+  expect(await client.rows('SELECT 1')).toHaveLength(1);
+  await client.end();
+  await old.app.stopped;
+});
+
+test('so_reuseport: health and metrics share their port as well', async () => {
+  const postgres = await fakeFor();
+  const port = await freePort();
+  const settings = { so_reuseport: true, http_listen_port: port };
+  await poolerFor(targetOf(postgres), settings);
+  const second = await poolerFor(targetOf(postgres), settings);
+  expect(second.app.httpPort).toBe(port);
+});
+
 test('http_listen_port: health and metrics are served on it, and nowhere when it is 0', async () => {
   const postgres = await fakeFor();
   const port = await freePort();

@@ -1,5 +1,8 @@
 // Settings of what is logged, and how.
-import { describe, expect, test } from 'vitest';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { TestPooler } from '../../support/pooler.ts';
 import { needTool } from '../../support/tools.ts';
 import { waitUntil } from '../../support/wait-until.ts';
@@ -99,4 +102,26 @@ describe('log_format', () => {
     expect(line).toContain('INFO');
     expect(line).not.toMatch(/^\{/);
   });
+});
+
+test('logfile: it gets the log besides standard output, and a reload opens it again after a rotation', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'pgsluice-log-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const logfile = join(directory, 'pgsluice.log');
+  const command = await commandWith({ logfile });
+  await command.line('pgsluice is up');
+  expect(readFileSync(logfile, 'utf8')).toBe(`${command.output.join('\n')}\n`);
+  renameSync(logfile, `${logfile}.1`);
+  command.signal('SIGHUP');
+  await waitUntil(() => existsSync(logfile));
+  command.signal('SIGQUIT');
+  expect(await command.exit()).toBe(0);
+  expect(readFileSync(logfile, 'utf8')).toContain('"msg":"pgsluice is down"');
+  expect(readFileSync(`${logfile}.1`, 'utf8')).not.toContain('pgsluice is down');
+});
+
+test('logfile: one that can not be opened keeps the pooler from starting', async () => {
+  const command = await commandWith({ logfile: '/nonexistent/pgsluice.log' });
+  expect(await command.exit()).toBe(1);
+  expect(command.output.join()).toContain('/nonexistent/pgsluice.log');
 });

@@ -1,9 +1,10 @@
 // Settings of the end of the process, and of its files.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ConfigTree } from '../../support/pooler.ts';
+import { skipBecause } from '../../support/tools.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { connectAndLogin, type WireClient } from '../../support/wire.ts';
 import { begin, errorOf, expectNever, fakeFor, farewell, poolerFor, targetOf, timed } from './for-settings.ts';
@@ -19,6 +20,47 @@ test('pidfile: it holds the process id while the pooler runs, and is gone when i
   command.signal('SIGQUIT');
   expect(await command.exit()).toBe(0);
   expect(existsSync(pidfile)).toBe(false);
+});
+
+function pidFileFor(text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'pgsluice-pid-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const pidfile = join(directory, 'pgsluice.pid');
+  writeFileSync(pidfile, text);
+  return pidfile;
+}
+
+test('pidfile: a second pgsluice with the same file does not start, and leaves the file alone', async () => {
+  const pidfile = pidFileFor('');
+  const first = await commandWith({ pidfile });
+  await first.line('pgsluice is up');
+  const second = await commandWith({ pidfile });
+  expect(await second.exit()).toBe(1);
+  expect(second.output.join()).toContain(`a pgsluice runs already as process ${first.process.pid}`);
+  expect(readFileSync(pidfile, 'utf8')).toBe(`${first.process.pid}\n`);
+});
+
+test('pidfile: one that was left behind is no obstacle, not even when its number was given again', async () => {
+  // The number of this very process, which is no pgsluice.
+  for (const text of ['4194304\n', 'nonsense', `${process.ppid}\n`]) {
+    const pidfile = pidFileFor(text);
+    const command = await commandWith({ pidfile });
+    await command.line('pgsluice is up');
+    expect(readFileSync(pidfile, 'utf8')).toBe(`${command.process.pid}\n`);
+  }
+});
+
+test('user: root goes on as this user, with its groups', async (context) => {
+  if (process.getuid?.() !== 0) skipBecause(context, 'root: only root can go on as another user');
+  const command = await commandWith({ user: 'nobody' });
+  await command.line('pgsluice is up');
+  const status = readFileSync(`/proc/${command.process.pid}/status`, 'utf8');
+  expect(status).toMatch(/^Uid:\s+65534\s+65534\s+65534\s+65534$/m);
+  expect(status).toMatch(/^Gid:\s+65534\s+65534\s+65534\s+65534$/m);
+  expect(status).toMatch(/^Groups:\s*65534\s*$/m);
+  const stranger = await commandWith({ user: 'no such user' });
+  expect(await stranger.exit()).toBe(1);
+  expect(stranger.output.join()).toContain('user no such user: there is no such user');
 });
 
 describe('shutdown_mode', () => {

@@ -17,6 +17,8 @@ export interface CommandOptions {
   readonly openFiles?: number;
   /** The program `script`, which gives it a terminal. */
   readonly terminal?: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class Command {
@@ -87,12 +89,27 @@ export async function commandWith(settings: ConfigTree, options: CommandOptions 
   const file = join(directory, 'pgsluice.yaml');
   const tree = { listen_port: 0, http_listen_port: 0, ...settings };
   writeFileSync(file, stringify(tree));
-  const limit = options.openFiles === undefined ? '' : `ulimit -n ${options.openFiles}; `;
-  const argv = [process.execPath, '--disable-sigusr1', COMMAND, 'run', '--config', file];
-  const { terminal } = options;
+  const command = new Command(file, tree, start(['run', '--config', file], options));
+  endWithTest(command, () => rmSync(directory, { recursive: true, force: true }));
+  return command;
+}
+
+/** Runs the command with these arguments until the test ends. */
+export function commandLine(args: readonly string[], options: CommandOptions = {}): Command {
+  const command = new Command('', {}, start(args, options));
+  endWithTest(command, () => {});
+  return command;
+}
+
+function start(args: readonly string[], { openFiles, terminal, cwd, env }: CommandOptions): ChildProcess {
+  const limit = openFiles === undefined ? '' : `ulimit -n ${openFiles}; `;
+  const argv = [process.execPath, '--disable-sigusr1', COMMAND, ...args];
   const wrapped = terminal === undefined ? argv : [terminal, '-qefc', `exec ${argv.join(' ')}`, '/dev/null'];
   const shell = ['-c', `${limit}exec "$@"`, 'sh', ...wrapped];
-  const command = new Command(file, tree, spawn('/bin/sh', shell, { stdio: ['ignore', 'pipe', 'pipe'] }));
+  return spawn('/bin/sh', shell, { stdio: ['ignore', 'pipe', 'pipe'], cwd, env: { ...process.env, ...env } });
+}
+
+function endWithTest(command: Command, cleanUp: () => void): void {
   onTestFinished(async () => {
     if (!command.hasExited) {
       // A terminal's program leads a session of its own, and would outlive `script`.
@@ -100,7 +117,6 @@ export async function commandWith(settings: ConfigTree, options: CommandOptions 
       command.signal('SIGKILL');
     }
     await command.exit();
-    rmSync(directory, { recursive: true, force: true });
+    cleanUp();
   });
-  return command;
 }

@@ -155,3 +155,37 @@ describe('the console', () => {
     await client.end();
   });
 });
+
+describe('application_name_add_host', () => {
+  const seenBy = async (settings: Record<string, unknown>, params: Record<string, string>) => {
+    const pooler = await poolerFor(db.current, settings);
+    const client = await pooler.connect({ params });
+    const [row] = await client.rows("SELECT current_setting('application_name')");
+    const [{ applicationName: own } = { applicationName: null }] = pooler.app.clients;
+    return { client, pooler, name: row?.[0], own, address: `127.0.0.1:${client.socket.localPort}` };
+  };
+
+  test('application_name_add_host: Postgres sees where a client comes from, and here it keeps its own name', async () => {
+    const on = { application_name_add_host: true };
+    const named = await seenBy(on, { application_name: 'shop' });
+    expect([named.name, named.own]).toEqual([`shop - ${named.address}`, 'shop']);
+    const nameless = await seenBy(on, {});
+    expect([nameless.name, nameless.own]).toEqual([`app - ${nameless.address}`, '']);
+    const off = await seenBy({}, { application_name: 'shop' });
+    expect([off.name, off.own]).toEqual(['shop', 'shop']);
+  });
+
+  test('application_name_add_host: a long name is cut, and not the address', async () => {
+    const { name, address } = await seenBy({ application_name_add_host: true }, { application_name: 'x'.repeat(80) });
+    expect(name).toHaveLength(63);
+    expect(name).toMatch(/^x+ - /);
+    expect(name?.endsWith(` - ${address}`)).toBe(true);
+  });
+
+  test('application_name_add_host: a name that the client sets later stays as it is', async () => {
+    const { client, pooler } = await seenBy({ application_name_add_host: true }, { application_name: 'shop' });
+    await client.rows("SET application_name = 'other'");
+    expect(await client.rows("SELECT current_setting('application_name')")).toEqual([['other']]);
+    expect([...pooler.app.clients][0]?.applicationName).toBe('other');
+  });
+});

@@ -36,7 +36,7 @@ test('the JSON schema knows every key of every scope and no other', () => {
   for (const key of rowsOf.database.keys()) expect(entry('databases').properties).toHaveProperty(key);
   for (const key of rowsOf.user.keys()) expect(entry('users').properties).toHaveProperty(key);
   expect(schema.additionalProperties).toBe(false);
-  expect(schema.properties).not.toHaveProperty('logfile');
+  expect(schema.properties).not.toHaveProperty('verbose');
 });
 
 test('rows are written in alphabetical order, topic by topic', () => {

@@ -357,7 +357,7 @@ server_login_retry server_reset_query server_reset_query_always server_round_rob
 server_tls_cert_file server_tls_ciphers server_tls_key_file server_tls_protocols server_tls_sslmode service_name so_reuseport
 stats_period stats_users suspend_timeout syslog syslog_facility syslog_ident tcp_defer_accept tcp_keepalive tcp_keepcnt tcp_keepidle
 tcp_keepintvl tcp_socket_buffer tcp_user_timeout track_extra_parameters transaction_timeout unix_socket_dir unix_socket_group
-unix_socket_mode user verbose peers`.split(/\s+/);
+unix_socket_mode user verbose`.split(/\s+/);
   const database =
     `dbname host port user password auth_user auth_dbname auth_query client_encoding datestyle timezone application_name
 pool_size min_pool_size reserve_pool_size reserve_pool pool_mode max_db_connections max_db_client_connections server_lifetime

@@ -48,3 +48,14 @@ test('after a reload the settings that need a restart are still the old ones', (
   expect([settings.listen_port, settings.query_timeout]).toEqual([1, 2000]);
   expect(Object.isFrozen(settings)).toBe(true);
 });
+
+test('peers come, go and move at once', () => {
+  const old = good(`peers: { 1: { host: a }, 2: { host: b } }\n${base}`);
+  const next = good(`peers: { 1: { host: c, port: 7 }, 3: { host: b } }\n${base}`);
+  expect(planReload(old, next)).toEqual([
+    { key: 'host', scope: 'peer:1', from: 'a', to: 'c', reload: 'live' },
+    { key: 'port', scope: 'peer:1', from: '6432', to: '7', reload: 'live' },
+    { key: 'peer', scope: 'peer:2', from: 'defined', to: null, reload: 'drain' },
+    { key: 'peer', scope: 'peer:3', from: null, to: 'defined', reload: 'live' },
+  ]);
+});
