@@ -5,12 +5,12 @@
 const TTL_MASK = 0x03;
 const TTL_BYTE = 3;
 
-/** Fifteen bits are the process's own. */
-export const OWN_NUMBERS = 0x8000;
+/** Fourteen bits are the process's own. */
+export const OWN_NUMBERS = 0x4000;
 
-/** The second and third byte of the process id are the peer's number. */
+/** The second and third byte of the process id are the peer's number. The highest bit but one is set: no process of a system has such an id. */
 export function processIdOf(peerId: number, number: number): number {
-  return (((number >>> 8) & 0x7f) << 24) | ((peerId & 0xff) << 16) | ((peerId >>> 8) << 8) | (number & 0xff);
+  return ((((number >>> 8) & 0x3f) | 0x40) << 24) | ((peerId & 0xff) << 16) | ((peerId >>> 8) << 8) | (number & 0xff);
 }
 
 export function peerIdOf(processId: number): number {

@@ -3,11 +3,12 @@ import { expect, test } from 'vitest';
 import { OWN_NUMBERS, passedOn, peerIdOf, processIdOf, withFullTtl } from '../../../src/client/peer-key.ts';
 
 test('a process id has the peer in its second and third byte, the lower half first, and is never negative', () => {
-  expect(processIdOf(0x1234, 0x7fff).toString(16)).toBe('7f3412ff');
+  expect(processIdOf(0x1234, 0x3fff).toString(16)).toBe('7f3412ff');
   for (const peer of [1, 255, 256, 16_383]) {
     for (const number of [0, 1, 0xff, 0x100, OWN_NUMBERS - 1]) {
       const processId = processIdOf(peer, number);
-      expect(processId).toBeGreaterThan(0);
+      expect(processId).toBeGreaterThanOrEqual(0x4000_0000);
+      expect(processId).toBeLessThan(0x8000_0000);
       expect(peerIdOf(processId)).toBe(peer);
     }
   }
