@@ -24,6 +24,7 @@ async function api(): Promise<Api> {
     applicationName: EVIL,
     database: 'shop',
     state: 'idle in transaction',
+    leak: 'leaked',
     heldMs: 9000,
     silentMs: 8000,
     clientId: 3,
@@ -94,7 +95,7 @@ test('into a pipe it writes one picture as plain text and ends', async () => {
   expect(await running.ended).toBe(0);
   expect(running.output).toContain('pgsluice 9.9.9  running\n');
   expect(running.output).toMatch(/^shop +app +transaction/m);
-  expect(running.output).toMatch(/^]0;owned \[2J next line +shop +idle in transaction +9\.0s +8\.0s +3 /m);
+  expect(running.output).toMatch(/^]0;owned \[2J next line +shop +idle in transaction +leaked +9\.0s +8\.0s +3 /m);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
   expect(running.output).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
 });

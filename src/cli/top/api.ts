@@ -58,7 +58,7 @@ function rowOf(value: unknown): Row {
 }
 
 /** A list by itself, or the one list in an object. */
-function rowsOf(value: unknown): readonly Row[] {
+export function rowsOf(value: unknown): readonly Row[] {
   const list = Array.isArray(value) ? value : Object.values(rowOf(value)).find((part) => Array.isArray(part));
   return Array.isArray(list) ? list.slice(0, MAX_ROWS).map(rowOf) : [];
 }

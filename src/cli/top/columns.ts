@@ -47,8 +47,7 @@ const rate = (title: string, of: (line: PoolLine) => number): Column<PoolLine> =
 });
 
 /** Servers that clients hold. */
-export const heldServers = (row: Row) =>
-  numberOf(row, 'servers.active') + numberOf(row, 'servers.active_cancel') + numberOf(row, 'servers.activeCancel');
+export const heldServers = (row: Row) => numberOf(row, 'servers.active') + numberOf(row, 'servers.activeCancel');
 
 export const poolColumns: readonly Column<PoolLine>[] = [
   ofPool(text('database', 'database')),
@@ -72,6 +71,7 @@ export const holderColumns: readonly Column<Row>[] = [
   { title: 'application', align: 'left', of: nameOf, maxCells: 28 },
   text('database', 'database'),
   text('state', 'state'),
+  text('leak', 'leak'),
   duration('held', 'heldMs'),
   duration('silent', 'silentMs'),
   { title: 'client', align: 'right', of: (row) => numberOf(row, 'clientId') },

@@ -1,5 +1,5 @@
 // What top shows, as lines: a head that says whether it is well, the pools, the holders. Pure: pictures in, lines out.
-import { numberOf, type Picture, type Row, textOf } from './api.ts';
+import { numberOf, type Picture, type Row, rowsOf, textOf } from './api.ts';
 import { defaultSort, heldServers, holderColumns, poolColumns, poolLines, type TableName } from './columns.ts';
 import type { Line } from './screen.ts';
 import { type Column, type SortBy, sortRows, tableLines } from './table.ts';
@@ -83,29 +83,44 @@ export function plainLines(picture: Picture, before: Picture | null): readonly s
   ];
 }
 
+/** Findings that stand in the head; the rest is counted. */
+const MAX_FINDINGS = 3;
+
 function headLines(picture: Picture | null, state: ViewState, fault: string | null): Line[] {
-  const lines: Line[] = [];
-  if (picture === null) lines.push({ text: 'pgsluice', look: 'title' });
-  else {
-    const { overview, pools, holders } = picture;
-    const total = (of: (row: Row) => number) => pools.reduce((sum, row) => sum + of(row), 0);
-    const waiting = total((row) => numberOf(row, 'clients.waiting'));
-    const longest = pools.reduce((most, row) => Math.max(most, numberOf(row, 'maxWaitMs')), 0);
-    const clients = total((row) => numberOf(row, 'clients.active') + numberOf(row, 'clients.idle')) + waiting;
-    const held = total(heldServers);
-    const leaking = holders.filter((row) => textOf(row, 'leak') === 'leaked' || row.isLeak === true).length;
-    const version = harmless(textOf(overview, 'version'));
-    const mood = [harmless(textOf(overview, 'state')), state.isFrozen ? 'stopped: space goes on' : ''].filter(Boolean);
-    lines.push({ text: [`pgsluice ${version}`.trim(), ...mood].join('  '), look: 'title' });
-    const queue = waiting > 0 ? `${waiting} waiting, the first for ${ago(longest)}` : 'nobody waits';
-    const leaks = leaking > 0 ? `, ${leaking} ${leaking === 1 ? 'leak' : 'leaks'}` : '';
-    lines.push({
-      text: `${clients} clients, ${queue}; ${held} servers held${leaks}`,
-      ...((waiting > 0 || leaking > 0) && { look: 'alarm' as const }),
-    });
-  }
+  const lines: Line[] = picture === null ? [{ text: 'pgsluice', look: 'title' }] : headOf(picture, state);
   if (fault !== null) lines.push({ text: harmless(fault), look: 'alarm' });
   return lines;
+}
+
+function headOf({ overview, pools, holders }: Picture, state: ViewState): Line[] {
+  const total = (of: (row: Row) => number) => pools.reduce((sum, row) => sum + of(row), 0);
+  const waiting = total((row) => numberOf(row, 'clients.waiting'));
+  const longest = pools.reduce((most, row) => Math.max(most, numberOf(row, 'maxWaitMs')), 0);
+  const clients = total((row) => numberOf(row, 'clients.active') + numberOf(row, 'clients.idle')) + waiting;
+  const leaking = holders.filter((row) => textOf(row, 'leak') === 'leaked').length;
+  const uptime = numberOf(overview, 'uptimeMs');
+  const title = [
+    `pgsluice ${harmless(textOf(overview, 'version'))}`.trim(),
+    harmless(textOf(overview, 'state')),
+    uptime > 0 ? `up ${ago(uptime)}` : '',
+    state.isFrozen ? 'stopped: space goes on' : '',
+  ];
+  const queue = waiting > 0 ? `${waiting} waiting, the first for ${ago(longest)}` : 'nobody waits';
+  const leaks = leaking > 0 ? `, ${leaking} ${leaking === 1 ? 'leak' : 'leaks'}` : '';
+  const isBad = waiting > 0 || leaking > 0;
+  const findings = rowsOf(overview.findings);
+  const more = findings.length - MAX_FINDINGS;
+  return [
+    { text: title.filter(Boolean).join('  '), look: 'title' },
+    {
+      text: `${clients} clients, ${queue}; ${total(heldServers)} servers held${leaks}`,
+      ...(isBad && { look: 'alarm' as const }),
+    },
+    ...findings.slice(0, MAX_FINDINGS).map((finding, i) => ({
+      text: `${harmless(`${textOf(finding, 'severity')}: ${textOf(finding, 'title')} ${textOf(finding, 'detail')}`)}${i === MAX_FINDINGS - 1 && more > 0 ? ` (and ${more} more)` : ''}`,
+      ...(textOf(finding, 'severity') !== 'notice' && { look: 'alarm' as const }),
+    })),
+  ];
 }
 
 function tables(picture: Picture, before: Picture | null, state: ViewState, room: number, columns: number): Line[] {

@@ -1,6 +1,7 @@
 // What top shows: pure pictures in, lines out.
 import { expect, test } from 'vitest';
 import type { Picture, Row } from '../../../../src/cli/top/api.ts';
+import { holderColumns } from '../../../../src/cli/top/columns.ts';
 import { pressed } from '../../../../src/cli/top/keys.ts';
 import { Screen } from '../../../../src/cli/top/screen.ts';
 import { ago, cellsOf, fitted, harmless, short } from '../../../../src/cli/top/text.ts';
@@ -62,6 +63,25 @@ test('the pools whose clients wait longest and the holders that are silent longe
   expect(lines[1]).toBe('14 clients, 4 waiting, the first for 1.5s; 4 servers held');
 });
 
+test('what is not well stands in the head, the worst first, and leaks are counted', () => {
+  const findings = [1, 2, 3, 4, 5].map((i) => ({
+    severity: i < 5 ? 'critical' : 'notice',
+    title: `Finding ${i}.`,
+    detail: 'numbers',
+  }));
+  const one = {
+    ...picture([pool('shop')], [holder('a', 1, { leak: 'leaked' }), holder('b', 1, { leak: 'suspect' })]),
+    overview: { version: '1', state: 'running', uptimeMs: 3_700_000, findings },
+  };
+  expect(texts(one).slice(0, 5)).toEqual([
+    'pgsluice 1  running  up 1h 01m',
+    '5 clients, nobody waits; 2 servers held, 1 leak',
+    'critical: Finding 1. numbers',
+    'critical: Finding 2. numbers',
+    'critical: Finding 3. numbers (and 2 more)',
+  ]);
+});
+
 test('rates are what has happened between two pictures', () => {
   const before = picture([pool('shop')], [], 1000);
   const after = picture([pool('shop', { stats: { xactCount: 150, queryCount: 1200 } })], [], 1500);
@@ -116,7 +136,7 @@ test('keys order, turn around, scroll, stop and leave', () => {
   };
   expect(after('\t').table).toBe('pools');
   expect(after('\x1b[C').sort.holders.column).toBe(initialState.sort.holders.column + 1);
-  expect(after('\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D').sort.holders.column).toBe(7);
+  expect(after('\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D').sort.holders.column).toBe(holderColumns.length - 1);
   expect(after('r').sort.holders.isDescending).toBe(false);
   expect(after('\x1b[B\x1b[6~k').offset).toBe(10);
   expect(after('\x1b[A').offset).toBe(0);
