@@ -67,7 +67,12 @@ test('a session that is outside a transaction: session mode, LISTEN, a temporary
   const sessions = await poolerFor(db.current, { ...QUICK, pool_mode: 'session', query_wait_timeout: '700ms' });
   const client = await sessions.connect();
   await client.rows('SELECT 1');
-  const transactions = await poolerFor(db.current, { ...QUICK, default_pool_size: 2, query_wait_timeout: '700ms' });
+  const transactions = await poolerFor(db.current, {
+    ...QUICK,
+    default_pool_size: 2,
+    listen: 'pin',
+    query_wait_timeout: '700ms',
+  });
   const [listener, maker] = [await transactions.connect(), await transactions.connect()];
   await listener.rows('LISTEN news');
   await maker.rows('CREATE TEMP TABLE mine (i int)');

@@ -196,7 +196,7 @@ test('listen_buffer: who does not read is closed, and others hear on', async () 
     most.push(...[...pooler.app.clients].map((client) => client.stream.unsentBytes));
   }
   expect(await hearing).toHaveLength(4000);
-  expect(Math.max(...most)).toBeLessThanOrEqual(262_144);
+  expect(Math.max(...most)).toBeLessThanOrEqual(262_144 + 8_192); // and the one that was too much
   await waitUntil(() => pooler.app.observer.clientCloses.of('listen_buffer') === 1);
   slow.destroy();
 });
