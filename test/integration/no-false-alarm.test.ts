@@ -81,3 +81,13 @@ test('a session that is outside a transaction: session mode, LISTEN, a temporary
   await waitUntil(() => other.receivedBytes > 0);
   expect([sessions.app.leaks.recent, transactions.app.leaks.recent]).toEqual([[], []]);
 });
+
+test('a client that listens on the shared connection, and that connection', async () => {
+  const pooler = await poolerFor(db.current, { ...QUICK, default_pool_size: 1, query_wait_timeout: '20s' });
+  const [listener, other] = [await pooler.connect(), await pooler.connect()];
+  await listener.rows('LISTEN news');
+  await delay(LONG_MS);
+  await other.rows("NOTIFY news, 'x'");
+  await listener.readUntil('A');
+  expect(pooler.app.leaks.recent).toEqual([]);
+});

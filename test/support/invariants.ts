@@ -35,6 +35,9 @@ function expectPool(pool: Pool): void {
     }
     must(length === list.length, `${name}: the length of ${state} is its count`);
   }
+  const { listener } = pool;
+  must(listener.clientCount <= pool.clientCount, `${name}: who listens is a client of the pool`);
+  must(listener.clientCount > 0 || !listener.needsRoom, `${name}: no room is made for nobody`);
   const isIdleForWaiters = pool.state === 'running' && pool.servers.idle.length > 0;
   const ordinary = [...pool.clients.waiting].filter((client) => client.dedicated === null);
   expectShares(pool, name, ordinary);
