@@ -21,7 +21,6 @@ import {
   heldServerRule,
   idleClientRule,
   idleServerRule,
-  listenerRule,
   loginServerRule,
   needsCancelAgain,
   needsCheck,
@@ -174,10 +173,10 @@ export class Janitor {
       listener.tend(now);
       return;
     }
-    const reason = server.state === 'login' ? loginServerRule(server, now, settings) : null;
-    if (reason !== null) server.close(reason);
-    else if (listenerRule(listener.owesSince(), now, settings)) server.close('server_check_timeout');
-    else listener.tend(now);
+    let reason = server.state === 'login' ? loginServerRule(server, now, settings) : null;
+    if (server.isAsked) reason = askedServerRule(server, now, settings);
+    if (reason === null) listener.tend(now);
+    else server.close(reason);
   }
 
   /** Who takes nothing of what we write. Those that log in have limits of their own. */

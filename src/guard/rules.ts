@@ -42,11 +42,6 @@ export function askedServerRule(server: Server, now: number, settings: Effective
   return isOver(server.activeAt, now, settings.server_connect_timeout) ? 'server_check_timeout' : null;
 }
 
-/** The connection that listens: an answer, or a notification that must come, is late. */
-export function listenerRule(owesSince: number | null, now: number, settings: EffectiveSettings): boolean {
-  return owesSince !== null && isOver(owesSince, now, settings.server_connect_timeout);
-}
-
 /** A server whose client is gone: what it runs is being cancelled, or, where its client wanted that, done to the end. */
 export function canceledServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
   if (server.isLeftToFinish && server.cancelsInFlight === 0 && !server.isAsked) {

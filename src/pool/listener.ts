@@ -60,6 +60,7 @@ const LINGER_MS = 5_000;
 const REOPEN_MS = 200;
 /** So long without a byte: is it still there? */
 const CHECK_MS = 15_000;
+const CHECK_SOON_MS = 1_000;
 /** Its application_name. */
 export const LISTENS = 'pgsluice listen';
 const STARTUP = new Map([
@@ -90,7 +91,7 @@ export class Listener implements ServerOwner, NotificationReader {
   /** To be listened to, or no more. */
   readonly #changed = new Set<Channel>();
   readonly #uncovered = new Set<Subscriber>();
-  readonly #sent = new Map<number, { readonly subscriber: Subscriber; readonly at: number }>();
+  readonly #sent = new Map<number, Subscriber>();
   readonly #touched = new Set<Subscriber>();
   #lastMarker = 0;
   #failures = 0;
@@ -119,13 +120,9 @@ export class Listener implements ServerOwner, NotificationReader {
     return this.needsRoom || this.#failures > 0;
   }
 
-  /** Since when something is owed to somebody; null: nothing is. For the janitor. */
-  owesSince(): number | null {
-    const { server } = this;
-    if (server === null) return null;
-    if (server.isAsked) return server.activeAt;
-    const [first] = this.#sent.values();
-    return first === undefined ? null : Math.max(first.at, server.activeAt);
+  /** Markers that were sent, or are about to be, and have not come. */
+  get awaited(): number {
+    return this.#sent.size;
   }
 
   /** The subscriber listens to these and to nothing else. True: all of them are heard; false: onCovered() tells when. */
@@ -151,7 +148,7 @@ export class Listener implements ServerOwner, NotificationReader {
     this.#uncovered.delete(subscriber);
     this.#touched.delete(subscriber);
     // One that its server did not live to send is not waited for.
-    for (const [marker, sent] of this.#sent) if (sent.subscriber === subscriber) this.#sent.delete(marker);
+    for (const [marker, sender] of this.#sent) if (sender === subscriber) this.#sent.delete(marker);
     this.#usedAt = this.#host.clock.now();
     this.work();
   }
@@ -159,7 +156,7 @@ export class Listener implements ServerOwner, NotificationReader {
   /** A marker for a change of this subscriber, whose server is to send it. */
   mark(subscriber: Subscriber): number {
     this.#lastMarker += 1;
-    this.#sent.set(this.#lastMarker, { subscriber, at: this.#host.clock.now() });
+    this.#sent.set(this.#lastMarker, subscriber);
     return this.#lastMarker;
   }
 
@@ -247,12 +244,17 @@ export class Listener implements ServerOwner, NotificationReader {
     this.#lists.login.append(this.server);
   }
 
+  /** Who waits for a marker can't go on. */
+  get #checkMs(): number {
+    return this.#sent.size > 0 ? CHECK_SOON_MS : CHECK_MS;
+  }
+
   /** From the janitor. */
   tend(now: number): void {
     const { server } = this;
     if (this.#subscribers.size > 0) {
       if (server === null) this.work();
-      else if (server.state === 'active' && !server.isAsked && now - server.activeAt >= CHECK_MS) {
+      else if (server.state === 'active' && !server.isAsked && now - server.activeAt >= this.#checkMs) {
         server.ask('', (error) => {
           if (error !== null) server.close('question_failed', error.message);
           else this.work();
@@ -336,11 +338,11 @@ export class Listener implements ServerOwner, NotificationReader {
   }
 
   #passed(marker: number): void {
-    const sent = this.#sent.get(marker);
-    if (sent === undefined) return;
+    const subscriber = this.#sent.get(marker);
+    if (subscriber === undefined) return;
     this.#sent.delete(marker);
-    sent.subscriber.feed.passedOnShared(marker);
-    sent.subscriber.onMarker();
+    subscriber.feed.passedOnShared(marker);
+    subscriber.onMarker();
   }
 
   onNotified(): void {

@@ -1,7 +1,8 @@
 // The connection that listens for a pool: many clients over few servers, nothing missed, nothing twice, and what happens at its ends.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { TestPooler } from '../../support/pooler.ts';
 import { useDatabase } from '../../support/postgres.ts';
+import { startTcpProxy } from '../../support/tcp-proxy.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import type { WireClient } from '../../support/wire.ts';
 import { query } from '../../support/wire-messages.ts';
@@ -254,6 +255,29 @@ test('PAUSE and RECONNECT close those who listen, with an error that says so', a
   }
 });
 
+test('clients that vanish while their channels change hands leave nothing behind, and others hear on', async () => {
+  const pooler = await poolerFor(db.current, { default_pool_size: 3, query_wait_timeout: '20s' });
+  const stays = await pooler.connect();
+  await stays.rows('LISTEN news');
+  const sent = ['BEGIN', 'LISTEN other', 'SELECT now()', 'UNLISTEN *', 'SELECT 1'];
+  for (let n = 0; n < 40; n += 1) {
+    const client = await pooler.connect();
+    await client.rows('LISTEN news');
+    if (n % 2 === 0) await settled(pooler);
+    client.send(query(sent[n % sent.length]!));
+    if (n % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (n % 4 === 0) client.reset();
+    else client.destroy();
+  }
+  const { listener } = pooler.pool();
+  await waitUntil(() => listener.clientCount === 1 && listener.channelCount === 1);
+  await settled(pooler);
+  expect(listener.awaited).toBe(0);
+  await db.current.query("NOTIFY news, 'x'");
+  expect(await heard(stays, 1)).toEqual(['x']);
+  expect(await (await pooler.connect()).rows(CHANNELS)).toEqual([]);
+});
+
 test('SHOW SERVERS shows it, and the metrics count who listens', async () => {
   const pooler = await poolerFor(db.current, { default_pool_size: 1 });
   const a = await pooler.connect();
@@ -281,4 +305,22 @@ test('a client that does not listen causes no message of it', async () => {
   await a.rows('SELECT now()');
   expect(stats.inspectionCount).toBe(before);
   expect(listener.server).toBeNull();
+});
+
+test('the connection that listens falls silent: it is asked, and who hears it is told', async () => {
+  const proxy = await startTcpProxy(db.current);
+  onTestFinished(() => proxy.close());
+  const pooler = await poolerFor(
+    { ...db.current, host: '127.0.0.1', port: proxy.port },
+    { default_pool_size: 1, server_connect_timeout: '1s' },
+  );
+  const a = await pooler.connect();
+  await a.rows('LISTEN news');
+  await settled(pooler);
+  const { listener } = pooler.pool();
+  proxy.pause();
+  pooler.app.clock.skip(-16_000); // time passes: it has said nothing for long
+  expect(await farewell(a)).toMatchObject({ C: '08006', M: expect.stringContaining('listens was lost') });
+  await waitUntil(() => listener.server === null);
+  proxy.resume();
 });
