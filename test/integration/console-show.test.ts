@@ -220,7 +220,7 @@ test('SHOW PINS has the clients that keep a server outside of a transaction, wit
   await client.rows('CREATE TEMP TABLE kept (a int)');
   const [pin] = await waitUntil(async () => {
     const pins = await pooler.current.console('SHOW PINS');
-    return pins.length > 0 && pins;
+    return pins.length > 0 ? pins : null;
   });
   expect(pin).toMatchObject({ application_name: 'keeper', pins: 'temp' });
   await client.rows('DROP TABLE kept');
