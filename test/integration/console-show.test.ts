@@ -238,6 +238,18 @@ test('SHOW DNS_HOSTS names hosts that are names, and where their servers are', a
   await named.stop();
 });
 
+test('SHOW PEERS and PEER_POOLS have the peers of the file', async () => {
+  const peers = { '2': { host: '127.0.0.2', port: 6433 }, '3': { host: '127.0.0.3', pool_size: 7 } };
+  const own = await startPooler(db.current, { peer_id: 1, peers, default_pool_size: 4 });
+  expect(await own.console('SHOW PEERS')).toEqual([
+    { peer_id: 2, host: '127.0.0.2', port: 6433, pool_size: 4 },
+    { peer_id: 3, host: '127.0.0.3', port: 6432, pool_size: 7 },
+  ]);
+  const nothing = { cl_active_cancel_req: 0, cl_waiting_cancel_req: 0, sv_active_cancel: 0, sv_login: 0 };
+  expect(await own.console('SHOW PEER_POOLS')).toEqual([2, 3].map((peer_id) => ({ peer_id, ...nothing })));
+  await own.stop();
+});
+
 test('what a client calls itself can not play with the terminal of who looks', async () => {
   const client = await pooler.current.connect({ params: { application_name: '\u001b[2Jred\n<script>' } });
   const shown = (await pooler.current.console('SHOW CLIENTS')).find(({ port }) => port === client.socket.localPort);
