@@ -64,7 +64,8 @@ is the code too except for \`session_not_prepared\`.
 - \`server_login_failed\` has the SQLSTATE of Postgres' own answer where Postgres refused the login (a wrong password, no such database), and 08006
   where Postgres is away.
 - The console has errors of its own: 42601 for a command that it does not know, 3D000 and 42704 for a database or client that is not there,
-  42501 where admin_users is needed, F0000 for a RELOAD of a file with problems, 0A000 for the extended protocol.
+  42501 where admin_users is needed, F0000 for a RELOAD of a file with problems, 22023 for a SET that can not be, 55000 for a PAUSE or RESUME
+  of what is paused, or is not, already. Its texts are PgBouncer's; there each of them has 08P01, which means a broken connection to drivers.
 `;
 
 const clientIntro = `The log line \`client closed\` has the reason, and \`pgsluice_client_closes_total\` counts it. Every code above is a reason too, where that error ended the

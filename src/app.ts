@@ -21,12 +21,12 @@ import { type Dial, dial } from './net/dial.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
+import { DatabaseStats } from './observe/database-stats.ts';
 import { EventRing } from './observe/event-ring.ts';
 import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
-import { StatsPeriod } from './observe/stats-period.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
 import { sendCancel } from './pool/cancel.ts';
@@ -69,8 +69,8 @@ export class App {
   readonly observer: Observer;
   readonly health: Health;
   readonly metrics: Metrics;
-  readonly statsPeriod: StatsPeriod;
   readonly recentTimes = new RecentTimes();
+  readonly databaseStats: DatabaseStats;
   readonly tracer: Tracer;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
@@ -142,7 +142,12 @@ export class App {
       log: this.log,
     });
     this.#poolContext = this.#makePoolContext();
+    this.databaseStats = new DatabaseStats(
+      { pools: this.pools, settings: () => this.config.settings, log: this.log },
+      this.clock.now(),
+    );
     this.#console = new Console({
+      stats: this.databaseStats,
       control: this.control,
       version: packageVersion(),
       events: this.observer.events,
@@ -160,10 +165,6 @@ export class App {
       lateness: () => this.janitor.lateness,
       spans: this.tracer.counts,
     });
-    this.statsPeriod = new StatsPeriod(
-      { pools: () => this.pools, settings: () => this.config.settings, log: this.log },
-      this.clock.now(),
-    );
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
       pools: this.pools,
@@ -173,8 +174,8 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => {
         this.control.tick();
-        this.statsPeriod.tick(this.clock.now());
         this.recentTimes.tick(this.pools, this.clock.now());
+        this.databaseStats.tick(this.clock.now());
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
       onBug: (error) => this.observer.bug(error),
@@ -202,6 +203,8 @@ export class App {
       clients: this.clients,
       leaks: this.leaks,
       recentTimes: this.recentTimes,
+      databaseStats: this.databaseStats,
+      peers: this.peers,
       now: this.clock.now(),
       wallNow: Date.now(),
     };

@@ -6,6 +6,7 @@ import { findDatabase } from './config/config.ts';
 import { effectiveSettings } from './config/effective.ts';
 import { formatProblems, type Problem } from './config/problems.ts';
 import { afterReload, planReload, type ReloadChange } from './config/reload-plan.ts';
+import { withSetting } from './config/set.ts';
 import type { Settings } from './config/settings-table.ts';
 import type { EventRing } from './observe/event-ring.ts';
 import type { Logger } from './observe/log.ts';
@@ -52,8 +53,8 @@ export class Control {
   #isPaused = false;
   readonly #pausedDatabases = new Set<string>();
   readonly #disabledDatabases = new Set<string>();
-  /** Resolved when nothing is held any more. */
-  #pauseWaiters: { readonly database: string | null; readonly done: () => void }[] = [];
+  /** Commands that are answered when something has come to its end. */
+  #waiters: { readonly isOver: () => boolean; readonly done: () => void }[] = [];
 
   constructor(options: ControlOptions) {
     this.#options = options;
@@ -77,6 +78,16 @@ export class Control {
     return this.#isPaused || this.#pausedDatabases.has(database);
   }
 
+  /** PAUSE or KILL without a name is in force. */
+  get isAllPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** PAUSE or KILL of this database is in force, whatever holds for all. */
+  isPausedItself(database: string): boolean {
+    return this.#pausedDatabases.has(database);
+  }
+
   isDisabled(database: string): boolean {
     return this.#disabledDatabases.has(database);
   }
@@ -88,18 +99,26 @@ export class Control {
     this.#options.log.info({ database: database ?? '*' }, 'pause');
     this.#options.events.add('pause', { database: database ?? '' });
     for (const pool of this.#poolsOf(database)) pool.pause();
+    return this.#until(() => [...this.#poolsOf(database)].every((pool) => pool.state !== 'pausing'));
+  }
+
+  /** Resolves when every server that was to be closed is. PgBouncer: WAIT_CLOSE. */
+  waitClose(database: string | null): Promise<void> {
+    const isClosing = (pool: Pool) => [...pool.allServers()].some((server) => server.closeReason !== null);
+    return this.#until(() => ![...this.#poolsOf(database)].some(isClosing));
+  }
+
+  #until(isOver: () => boolean): Promise<void> {
     return new Promise((done) => {
-      this.#pauseWaiters.push({ database, done });
+      this.#waiters.push({ isOver, done });
       this.tick();
     });
   }
 
-  /** PgBouncer: RESUME. */
+  /** null: what holds for all; a database that was paused by its name stays so. PgBouncer: RESUME. */
   resume(database: string | null): void {
-    if (database === null) {
-      this.#isPaused = false;
-      this.#pausedDatabases.clear();
-    } else this.#pausedDatabases.delete(database);
+    if (database === null) this.#isPaused = false;
+    else this.#pausedDatabases.delete(database);
     this.#options.log.info({ database: database ?? '*' }, 'resume');
     this.#options.events.add('resume', { database: database ?? '' });
     for (const pool of this.#poolsOf(database)) if (!this.isPaused(pool.database)) pool.resume();
@@ -132,7 +151,7 @@ export class Control {
   /** False: there is no such client. PgBouncer: KILL_CLIENT. */
   killClient(id: number): boolean {
     const client = this.#options.clients.findById(id);
-    if (client === null || client.pool === null) return false;
+    if (client === null) return false;
     client.close('admin_forced_disconnect', poolerError('admin_forced_disconnect'));
     return true;
   }
@@ -158,18 +177,33 @@ export class Control {
       events.add('reload', { cause: 'refused', text: formatProblems(result.problems) });
       return result;
     }
-    const changes = planReload(this.#config, result.config);
     for (const warning of result.config.warnings) log.warn(formatProblems([warning]));
-    for (const { key, scope, from, to, reload } of changes)
-      log.info({ key, scope, from, to, reload }, 'reload: changed');
+    const changes = this.#change(result.config, 'reload: changed');
     log.info({ changes: changes.length }, 'reload');
     events.add('reload', { cause: 'done', text: changes.map(({ key }) => key).join(', ') });
-    this.#config = afterReload(this.#config, result.config);
+    return { ok: true, changes };
+  }
+
+  /** One setting of the top level, until the next reload. null: done; else why it can't be. PgBouncer: SET. */
+  set(key: string, value: string): string | null {
+    const result = withSetting(this.#config, key, value);
+    if (typeof result === 'string') return result;
+    this.#change(result, 'set');
+    this.#options.events.add('set', { text: `${key}=${value}` });
+    return null;
+  }
+
+  /** A new configuration takes hold. */
+  #change(next: Config, message: string): readonly ReloadChange[] {
+    const { log } = this.#options;
+    const changes = planReload(this.#config, next);
+    for (const { key, scope, from, to, reload } of changes) log.info({ key, scope, from, to, reload }, message);
+    this.#config = afterReload(this.#config, next);
     log.level = this.#config.settings.log_level;
     this.#options.onConfig(this.#config);
     const drained = new Set(changes.filter((change) => change.reload === 'drain').map((change) => change.scope));
     for (const pool of [...this.#options.pools]) this.#reloadPool(pool, drained);
-    return { ok: true, changes };
+    return changes;
   }
 
   #reloadPool(pool: Pool, drained: ReadonlySet<string>): void {
@@ -189,15 +223,14 @@ export class Control {
     if (hasMoved || drained.has(`database:${entry}`) || drained.has('global')) pool.reconnect('settings_changed');
   }
 
-  /** The janitor's moment: is a pause complete? */
+  /** The janitor's moment: who waits for something that is over? */
   tick(): void {
-    if (this.#pauseWaiters.length === 0) return;
-    const waiters = this.#pauseWaiters;
-    this.#pauseWaiters = [];
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
     for (const waiter of waiters) {
-      const isDone = [...this.#poolsOf(waiter.database)].every((pool) => pool.state !== 'pausing');
-      if (isDone) waiter.done();
-      else this.#pauseWaiters.push(waiter);
+      if (waiter.isOver()) waiter.done();
+      else this.#waiters.push(waiter);
     }
   }
 

@@ -1,12 +1,17 @@
-// A refusal of the console, with its SQLSTATE.
+// A refusal of the console, with its SQLSTATE. Differs from PgBouncer, whose console has 08P01 for each: to drivers that is a broken connection.
+
+export interface MoreWords {
+  readonly detail?: string;
+  readonly hint?: string;
+}
 
 export class ConsoleError extends Error {
   readonly sqlstate: string;
-  readonly hint: string | undefined;
+  readonly more: MoreWords;
 
-  constructor(sqlstate: string, message: string, hint?: string) {
+  constructor(sqlstate: string, message: string, more: MoreWords = {}) {
     super(message);
     this.sqlstate = sqlstate;
-    this.hint = hint;
+    this.more = more;
   }
 }

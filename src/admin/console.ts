@@ -2,27 +2,24 @@
 
 import type { ConsoleSession } from '../client/console-link.ts';
 import type { ConsoleRole } from '../client/gatekeeper.ts';
-import type { Control } from '../control.ts';
-import type { EventRing } from '../observe/event-ring.ts';
-import type { Sources } from '../observe/snapshot.ts';
+import type { DatabaseStats } from '../observe/database-stats.ts';
 import { errorResponse } from '../protocol/error-fields.ts';
-import { Frontend, TxStatus } from '../protocol/message-types.ts';
-import { commandComplete, readyForQuery } from '../protocol/writer.ts';
-import { parseCommand, splitStatements } from './command.ts';
-import { COMMANDS } from './commands.ts';
+import { Backend, Frontend, TxStatus } from '../protocol/message-types.ts';
+import { commandComplete, dataRow, message, readyForQuery, rowDescription } from '../protocol/writer.ts';
+import { splitStatements } from './command.ts';
 import { ConsoleError } from './console-error.ts';
-import { SHOWS } from './show.ts';
+import { ExtendedQuery } from './extended-query.ts';
 import { PGBOUNCER_VERSION } from './show-version.ts';
+import { type House, understand } from './statement.ts';
 
-export interface ConsoleOptions {
-  readonly control: Control;
-  readonly version: string;
-  readonly events: EventRing;
-  snapshot(): Sources;
+export interface ConsoleOptions extends House {
+  readonly stats: DatabaseStats;
 }
 
 const READY = readyForQuery(TxStatus.Idle);
-const EMPTY_QUERY = Buffer.from([0x49, 0, 0, 0, 4]);
+const EMPTY_QUERY = message(Backend.EmptyQueryResponse, Buffer.alloc(0));
+const NOTHING = Buffer.alloc(0);
+const NO_FUNCTIONS = new ConsoleError('0A000', 'function calls are not supported by admin console');
 
 /** What a client of the console is told at login. Drivers look at most of these. */
 const REPORT: ReadonlyMap<string, string> = new Map([
@@ -30,6 +27,7 @@ const REPORT: ReadonlyMap<string, string> = new Map([
   ['DateStyle', 'ISO'],
   ['integer_datetimes', 'on'],
   ['is_superuser', 'on'],
+  ['pgbouncer.version', PGBOUNCER_VERSION],
   ['server_encoding', 'UTF8'],
   ['server_version', `${PGBOUNCER_VERSION}/pgsluice`],
   ['standard_conforming_strings', 'on'],
@@ -44,77 +42,78 @@ export class Console {
   }
 
   open(role: ConsoleRole): ConsoleSession {
+    const { stats } = this.#options;
+    stats.console.clientLoginCount += 1;
+    const extended = new ExtendedQuery((sql) => understand(sql, role, this.#options));
+    /** A batch has failed: what comes before its Sync is not looked at. */
     let isSkipping = false;
+    const answer = async (type: number, body: Buffer): Promise<Buffer> => {
+      if (type === Frontend.Query) {
+        extended.endBatch();
+        this.#count();
+        return Buffer.concat([...(await this.#run(body, role)), READY]);
+      }
+      if (type === Frontend.Sync) {
+        isSkipping = false;
+        extended.endBatch();
+        return READY;
+      }
+      if (isSkipping) return NOTHING;
+      // No batch: Postgres answers it with ReadyForQuery by itself.
+      if (type === Frontend.FunctionCall) return Buffer.concat([failure(NO_FUNCTIONS), READY]);
+      try {
+        if (type === Frontend.Execute) this.#count();
+        return await extended.answer(type, body);
+      } catch (error) {
+        isSkipping = true;
+        return failure(error);
+      }
+    };
     return {
       report: REPORT,
       close: () => {},
       message: (type, body, reply) => {
-        if (type === Frontend.Query) {
-          const sql = body.toString('utf8', 0, Math.max(body.indexOf(0), 0));
-          void this.#run(sql, role).then((parts) => reply(Buffer.concat([...parts, READY])));
-        } else if (type === Frontend.Sync) {
-          isSkipping = false;
-          reply(READY);
-        } else if (isSkipping || type === Frontend.Flush) {
-          reply(Buffer.alloc(0));
-        } else {
-          isSkipping = true;
-          reply(
-            failure(
-              new ConsoleError(
-                '0A000',
-                'extended query protocol not supported by admin console',
-                'Use the simple query protocol.',
-              ),
-            ),
-          );
-        }
+        void answer(type, body).then(reply, (error: unknown) => reply(Buffer.concat([failure(error), READY])));
       },
     };
   }
 
-  /** The replies of a query string, up to its first error. Never rejects. */
-  async #run(sql: string, role: ConsoleRole): Promise<Buffer[]> {
+  /** PgBouncer: each command is a transaction. */
+  #count(): void {
+    const { console } = this.#options.stats;
+    console.queryCount += 1;
+    console.xactCount += 1;
+  }
+
+  /** The replies of a query string, up to its first error. */
+  async #run(body: Buffer, role: ConsoleRole): Promise<Buffer[]> {
+    const sql = body.toString('utf8', 0, Math.max(body.indexOf(0), 0));
     const statements = splitStatements(sql);
     if (statements.length === 0) return [EMPTY_QUERY];
     const parts: Buffer[] = [];
     try {
-      for (const statement of statements) parts.push(...(await this.#execute(statement, role)));
+      // One that is alone is told back as it came.
+      for (const text of statements.length === 1 ? [sql] : statements) {
+        const { columns, run } = understand(text, role, this.#options);
+        const { notices, rows, tag } = await run();
+        parts.push(...notices);
+        if (columns !== null) parts.push(rowDescription(columns));
+        for (const row of rows) parts.push(dataRow(row));
+        parts.push(commandComplete(tag));
+      }
     } catch (error) {
       parts.push(failure(error));
     }
     return parts;
   }
-
-  async #execute(statement: string, role: ConsoleRole): Promise<Buffer[]> {
-    const command = parseCommand(statement);
-    const takesLimit = command?.verb === 'SHOW' && command.argument === 'events';
-    if (command === null || (command.limit !== null && !takesLimit))
-      throw new ConsoleError('42601', `invalid command '${statement.slice(0, 100)}', use SHOW HELP;`);
-    const { control, version, events } = this.#options;
-    if (command.verb === 'SHOW') {
-      const show = SHOWS.get(command.argument ?? '');
-      if (show === undefined) {
-        throw new ConsoleError('42601', `invalid command '${statement.slice(0, 100)}', use SHOW HELP;`);
-      }
-      return show({ control, version, events, limit: command.limit, snapshot: this.#options.snapshot() });
-    }
-    const run = COMMANDS.get(command.verb);
-    if (run === undefined)
-      throw new ConsoleError('42601', `invalid command '${statement.slice(0, 100)}', use SHOW HELP;`);
-    if (role !== 'admin') throw new ConsoleError('42501', 'admin access needed');
-    await run(control, command.argument);
-    return [commandComplete(command.verb)];
-  }
 }
 
 function failure(error: unknown): Buffer {
-  const message = error instanceof Error ? error.message : String(error);
   const known = error instanceof ConsoleError ? error : null;
   return errorResponse({
     severity: 'ERROR',
     sqlstate: known?.sqlstate ?? 'XX000',
-    message,
-    ...(known?.hint !== undefined && { hint: known.hint }),
+    message: error instanceof Error ? error.message : String(error),
+    ...known?.more,
   });
 }

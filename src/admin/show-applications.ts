@@ -3,8 +3,7 @@
 import type { ApplicationRow } from '../guard/applications.ts';
 import { printable } from '../guard/exhaustion.ts';
 import { applicationRows } from '../observe/snapshot.ts';
-import type { ShowContext } from './show-context.ts';
-import { int, tableReply, text } from './table.ts';
+import { int, table, text } from './table.ts';
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);
 
@@ -18,6 +17,4 @@ const COLUMNS = [
   int<ApplicationRow>('reclaimed', (row) => row.reclaimed),
 ];
 
-export function showApplications({ snapshot }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, applicationRows(snapshot));
-}
+export const showApplications = table(COLUMNS, ({ snapshot }) => applicationRows(snapshot));

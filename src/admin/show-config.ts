@@ -1,8 +1,7 @@
 // SHOW CONFIG: every setting in force. PgBouncer: the same columns.
 
 import { type ConfigRow, showConfig } from '../config/show-config.ts';
-import type { ShowContext } from './show-context.ts';
-import { tableReply, text } from './table.ts';
+import { table, text } from './table.ts';
 
 const COLUMNS = [
   text<ConfigRow>('key', (row) => row.key),
@@ -11,6 +10,4 @@ const COLUMNS = [
   text<ConfigRow>('changeable', (row) => row.changeable),
 ];
 
-export function showConfigTable({ control }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, showConfig(control.config));
-}
+export const showConfigTable = table(COLUMNS, ({ control }) => showConfig(control.config));

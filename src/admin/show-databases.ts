@@ -1,8 +1,7 @@
-// SHOW DATABASES: the entries of the file and what they make of the settings, the console's own row last. PgBouncer: the same columns.
+// SHOW DATABASES: the entries of the file and what they make of the settings, the console's own row among them. PgBouncer: the same columns.
 
 import { type DatabaseRow, databaseRows } from '../observe/databases.ts';
-import type { ShowContext } from './show-context.ts';
-import { int, tableReply, text } from './table.ts';
+import { int, table, text } from './table.ts';
 
 const COLUMNS = [
   text<DatabaseRow>('name', (row) => row.name),
@@ -24,6 +23,4 @@ const COLUMNS = [
   int<DatabaseRow>('disabled', (row) => row.isDisabled),
 ];
 
-export function showDatabases({ control, snapshot }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, databaseRows(control, snapshot));
-}
+export const showDatabases = table(COLUMNS, ({ control, snapshot }) => databaseRows(control, snapshot));

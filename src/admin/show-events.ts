@@ -1,9 +1,8 @@
 // SHOW EVENTS [n]: what the flight recorder has kept, newest last. Ours: PgBouncer has no such table.
 
 import type { EventEntry } from '../observe/event.ts';
-import type { ShowContext } from './show-context.ts';
 import { pointer } from './socket-columns.ts';
-import { int, tableReply, text } from './table.ts';
+import { int, table, text } from './table.ts';
 
 const COLUMNS = [
   int<EventEntry>('sequence', (row) => row.sequence),
@@ -20,6 +19,4 @@ const COLUMNS = [
   text<EventEntry>('text', (row) => row.text),
 ];
 
-export function showEvents({ events, limit }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, events.list(limit === null ? {} : { limit }));
-}
+export const showEvents = table(COLUMNS, ({ events, limit }) => events.list(limit === null ? {} : { limit }));

@@ -1,23 +1,32 @@
-// SHOW HELP: what there is to type, as a notice. PgBouncer: the same form.
+// SHOW HELP: what there is to type, as a notice. PgBouncer: the same form and lines; ours come behind them.
 
 import { noticeResponse } from '../protocol/error-fields.ts';
-import { commandComplete } from '../protocol/writer.ts';
 
 const DETAIL = `
-	SHOW APPLICATIONS|CLIENTS|CONFIG|DATABASES|HELP|HISTOGRAMS|HOLDERS|LEAKS|POOLS|SERVERS|VERSION|WAITS
-	SHOW EVENTS [<n>]
+	SHOW HELP|CONFIG|DATABASES|POOLS|CLIENTS|SERVERS|USERS|VERSION
+	SHOW PEERS|PEER_POOLS
+	SHOW SOCKETS|ACTIVE_SOCKETS|LISTS|MEM|STATE
+	SHOW DNS_HOSTS|DNS_ZONES
+	SHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS
+	SET key = arg
 	RELOAD
 	PAUSE [<db>]
 	RESUME [<db>]
-	RECONNECT [<db>]
-	KILL [<db>]
-	KILL_CLIENT <id>
 	DISABLE <db>
 	ENABLE <db>
-	SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]
-`;
+	RECONNECT [<db>]
+	KILL [<db>]
+	KILL_CLIENT <client_id>
+	SHUTDOWN
+	SHUTDOWN WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS
+	WAIT_CLOSE [<db>]
 
-export function showHelp(): Buffer[] {
-  const notice = { severity: 'NOTICE', sqlstate: '00000', message: 'Console usage', detail: DETAIL };
-  return [noticeResponse(notice), commandComplete('SHOW')];
-}
+	SHOW HOLDERS|WAITS|LEAKS|PINS|APPLICATIONS|HISTOGRAMS
+	SHOW EVENTS [<n>]`;
+
+export const HELP = noticeResponse({
+  severity: 'NOTICE',
+  sqlstate: '00000',
+  message: 'Console usage',
+  detail: DETAIL,
+});

@@ -1,8 +1,7 @@
 // SHOW HISTOGRAMS: how long clients waited, held servers and ran on them; of the last minute, and since the pool came. Ours.
 
 import type { TimeRow, TimeSummary } from '../observe/times.ts';
-import type { ShowContext } from './show-context.ts';
-import { tableReply, text } from './table.ts';
+import { table, text } from './table.ts';
 
 interface Row extends TimeSummary {
   readonly of: TimeRow;
@@ -26,9 +25,8 @@ const COLUMNS = [
   text<Row>('most_ms', (row) => ms(row.mostMs)),
 ];
 
-export function showHistograms({ snapshot }: ShowContext): Buffer[] {
-  const rows = snapshot.recentTimes
+export const showHistograms = table(COLUMNS, ({ snapshot }) =>
+  snapshot.recentTimes
     .rows(snapshot.pools)
-    .flatMap<Row>((of) => (['minute', 'total'] as const).map((period) => ({ of, period, ...of[period] })));
-  return tableReply(COLUMNS, rows);
-}
+    .flatMap<Row>((of) => (['minute', 'total'] as const).map((period) => ({ of, period, ...of[period] }))),
+);

@@ -3,11 +3,8 @@
 import type { HolderRecord } from '../guard/holders.ts';
 import { holderRows } from '../observe/snapshot.ts';
 import { holderColumns } from './holder-columns.ts';
-import type { ShowContext } from './show-context.ts';
-import { tableReply } from './table.ts';
+import { table } from './table.ts';
 
 const COLUMNS = holderColumns<HolderRecord>((row) => row);
 
-export function showHolders({ snapshot }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, holderRows(snapshot));
-}
+export const showHolders = table(COLUMNS, ({ snapshot }) => holderRows(snapshot));

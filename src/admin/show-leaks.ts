@@ -3,8 +3,7 @@
 import type { Leak } from '../guard/leaks.ts';
 import { leakRows } from '../observe/snapshot.ts';
 import { holderColumns } from './holder-columns.ts';
-import type { ShowContext } from './show-context.ts';
-import { int, tableReply, text, timestamp } from './table.ts';
+import { int, table, text, timestamp } from './table.ts';
 
 const COLUMNS = [
   int<Leak>('id', (row) => row.id),
@@ -16,6 +15,4 @@ const COLUMNS = [
   ...holderColumns<Leak>((row) => row.holder),
 ];
 
-export function showLeaks({ snapshot }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, leakRows(snapshot));
-}
+export const showLeaks = table(COLUMNS, ({ snapshot }) => leakRows(snapshot));

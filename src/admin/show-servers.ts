@@ -1,12 +1,9 @@
 // SHOW SERVERS. PgBouncer: the same columns.
 
-import { type ServerRow, serverRows } from '../observe/snapshot.ts';
-import type { ShowContext } from './show-context.ts';
+import { serverRows } from '../observe/snapshot.ts';
 import { socketColumns } from './socket-columns.ts';
-import { tableReply } from './table.ts';
+import { table } from './table.ts';
 
-const COLUMNS = socketColumns<ServerRow>({ type: 'S', waitMs: () => 0, remotePid: (row) => row.backendPid });
+const COLUMNS = socketColumns((row) => row.state);
 
-export function showServers({ snapshot }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, serverRows(snapshot));
-}
+export const showServers = table(COLUMNS, ({ snapshot }) => serverRows(snapshot));

@@ -2,8 +2,7 @@
 
 import { printable } from '../guard/exhaustion.ts';
 import { type WaitRow, waitRows } from '../observe/waits.ts';
-import type { ShowContext } from './show-context.ts';
-import { int, tableReply, text } from './table.ts';
+import { int, table, text } from './table.ts';
 
 const COLUMNS = [
   text<WaitRow>('database', (row) => row.database),
@@ -19,6 +18,4 @@ const COLUMNS = [
   int<WaitRow>('application_held', (row) => row.applicationHeld),
 ];
 
-export function showWaits({ snapshot }: ShowContext): Buffer[] {
-  return tableReply(COLUMNS, waitRows(snapshot));
-}
+export const showWaits = table(COLUMNS, ({ snapshot }) => waitRows(snapshot));

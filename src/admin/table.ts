@@ -1,6 +1,10 @@
-// What a SHOW returns: columns and rows, made into messages.
+// What a SHOW returns: its columns, which are known before it runs, and its rows.
 
-import { type Column, ColumnType, commandComplete, dataRow, rowDescription } from '../protocol/writer.ts';
+import { type Column, ColumnType } from '../protocol/writer.ts';
+import type { ShowContext } from './show-context.ts';
+
+/** What does not fit is the largest that does. */
+const MAX_INT4 = 2 ** 31 - 1;
 
 /** One column: its name and type, and the value of a row. null is SQL's NULL, a boolean is 1 or 0. */
 export interface ColumnOf<Row> extends Column {
@@ -15,18 +19,35 @@ export function int<Row>(name: string, value: (row: Row) => number | boolean | n
   return { name, type: ColumnType.Int4, value };
 }
 
-/** RowDescription, the rows, CommandComplete. PgBouncer: the tag is SHOW, without a count. */
-export function tableReply<Row>(columns: readonly ColumnOf<Row>[], rows: Iterable<Row>): Buffer[] {
-  const parts = [rowDescription(columns)];
-  for (const row of rows) parts.push(dataRow(columns.map((column) => toText(column.value(row)))));
-  parts.push(commandComplete('SHOW'));
-  return parts;
+/** Numbers that may outgrow an int4. */
+export function numeric<Row>(name: string, value: (row: Row) => number): ColumnOf<Row> {
+  return { name, type: ColumnType.Numeric, value };
 }
 
-function toText(value: string | number | boolean | null): string | null {
+export function bigint<Row>(name: string, value: (row: Row) => number): ColumnOf<Row> {
+  return { name, type: ColumnType.Int8, value };
+}
+
+/** A SHOW: values are texts, as the protocol sends them; null is SQL's NULL. */
+export interface Show {
+  readonly columns: readonly Column[];
+  rows(context: ShowContext): (string | null)[][];
+}
+
+export function table<Row>(columns: readonly ColumnOf<Row>[], rowsOf: (context: ShowContext) => Iterable<Row>): Show {
+  return {
+    columns,
+    rows: (context) => Array.from(rowsOf(context), (row) => columns.map((column) => toText(column, row))),
+  };
+}
+
+function toText<Row>({ type, value: of }: ColumnOf<Row>, row: Row): string | null {
+  const value = of(row);
   if (value === null) return null;
   if (typeof value === 'boolean') return value ? '1' : '0';
-  return typeof value === 'number' ? String(Math.trunc(value)) : value;
+  if (typeof value === 'string') return value;
+  const whole = Math.trunc(value);
+  return String(type === ColumnType.Int4 ? Math.max(Math.min(whole, MAX_INT4), -MAX_INT4) : whole);
 }
 
 /** A moment as PgBouncer writes it: `2026-01-31 23:59:59 UTC`. */

@@ -194,6 +194,14 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
     return this.applicationName || `${this.startup?.user}@${this.stream.remoteAddress}`;
   }
 
+  get preparedStatements(): number {
+    return this.#statements.size;
+  }
+
+  get unreadBytes(): number {
+    return this.#reader.unreadBytes;
+  }
+
   get isConsole(): boolean {
     return this.#console !== null;
   }

@@ -64,6 +64,11 @@ export class StatementMessages {
     return sharesSession && pool!.settings.max_prepared_statements > 0 && server?.isOwn !== true;
   }
 
+  /** Named ones. */
+  get size(): number {
+    return this.#named?.size ?? 0;
+  }
+
   nameOf(id: number): string | null {
     return this.#named?.nameOf(id) ?? null;
   }
@@ -98,7 +103,7 @@ export class StatementMessages {
     }
     const { id, parameters, session } = this.#client;
     const pool = this.#client.pool!;
-    this.#named ??= new ClientStatements(pool.prepared, () => pool.settings);
+    this.#named ??= new ClientStatements(pool.prepared, () => pool.settings, pool.stats);
     const name = buffer.toString('latin1', start + 5, nameEnd);
     if (this.#named.isTaken(name)) {
       const shown = buffer.toString('utf8', start + 5, nameEnd);

@@ -2,6 +2,7 @@
 // said to a server that calls them otherwise, or does not have them yet.
 
 import type { Settings } from '../config/settings-table.ts';
+import type { PoolStats } from '../pool/stats.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus } from '../protocol/message-types.ts';
 import { closeStatement, describeStatement, flush, parseHead, renamed } from '../protocol/writer.ts';
@@ -38,6 +39,7 @@ const CLOSE_NOTHING = closeStatement(Buffer.from('pgsluice_none\0', 'latin1'));
 export class ClientStatements {
   readonly #shared: PreparedStatements;
   readonly #limits: () => Limits;
+  readonly #counts: ParseCounts;
   /** By name, as latin1. */
   readonly #names = new Map<string, Named>();
   /** DEALLOCATE ALL was sent, and may have worked. */
@@ -46,9 +48,10 @@ export class ClientStatements {
   /** It has asked what one of them takes and returns. */
   wasAsked = false;
 
-  constructor(shared: PreparedStatements, limits: () => Limits) {
+  constructor(shared: PreparedStatements, limits: () => Limits, counts: ParseCounts) {
     this.#shared = shared;
     this.#limits = limits;
+    this.#counts = counts;
   }
 
   get size(): number {
@@ -108,6 +111,7 @@ export class ClientStatements {
     if (statement === null) return false;
     const before = this.#names.get(name) ?? null;
     this.#names.set(name, new Named(statement, suspect));
+    this.#counts.clientParseCount += 1;
     const naming = new Naming(this, name, before, statement);
     // Inside a transaction nothing can be repeated that a plan out of date fails; and Parse fails in a failed one, Close would not.
     if (server.statements.has(statement.id) && server.txStatus === TxStatus.Idle) {
@@ -119,6 +123,7 @@ export class ClientStatements {
     makeRoom(server, limits.max_prepared_statements);
     const { name: serverName } = server.statements.add(statement.id);
     server.track(Frontend.Parse, false, new Parsing(server.statements, statement.id, serverName, naming));
+    this.#counts.serverParseCount += 1;
     relayParse(server, serverName, statement.body);
     return true;
   }
@@ -131,8 +136,10 @@ export class ClientStatements {
     const parsed = this.#onServer(server, named.statement);
     const head = renamed(reader, nameStart, nameEnd, parsed.name);
     server.stream.relay(head, 0, head.length);
-    this.wasAsked ||= reader.type === Frontend.Describe;
-    server.track(reader.type, false, reader.type === Frontend.Describe ? new Describing(parsed, named) : named);
+    const isDescribe = reader.type === Frontend.Describe;
+    this.wasAsked ||= isDescribe;
+    if (!isDescribe) this.#counts.bindCount += 1;
+    server.track(reader.type, false, isDescribe ? new Describing(parsed, named) : named);
   }
 
   /**
@@ -160,6 +167,7 @@ export class ClientStatements {
     makeRoom(server, this.#limits().max_prepared_statements);
     const parsed = server.statements.add(statement.id);
     server.track(Frontend.Parse, true, new Parsing(server.statements, statement.id, parsed.name, null));
+    this.#counts.serverParseCount += 1;
     relayParse(server, parsed.name, statement.body);
     return parsed;
   }
@@ -206,6 +214,7 @@ export class ClientStatements {
     }
     for (const [name, { statement }] of this.#names) {
       server.track(Frontend.Parse, true, NO_OP);
+      this.#counts.serverParseCount += 1;
       relayParse(server, Buffer.from(`${name}\0`, 'latin1'), statement.body);
     }
   }
@@ -216,6 +225,9 @@ export class ClientStatements {
     return null;
   }
 }
+
+/** Of the pool's counters. */
+export type ParseCounts = Pick<PoolStats, 'clientParseCount' | 'serverParseCount' | 'bindCount'>;
 
 /** Settings that bound what is kept. */
 export type Limits = Pick<Settings, 'max_prepared_bytes' | 'max_prepared_statements'>;

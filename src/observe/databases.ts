@@ -1,7 +1,8 @@
-// The databases of the file, what they make of the settings, and how they stand; the console's own comes last.
+// The databases of the file, what they make of the settings, and how they stand; the console's own is among them.
 
 import type { Config } from '../config/config.ts';
 import { effectiveSettings } from '../config/effective.ts';
+import { CONSOLE } from './database-stats.ts';
 import type { Sources } from './snapshot.ts';
 
 /** What is asked of control, which is a room above. */
@@ -30,10 +31,12 @@ export interface DatabaseRow {
   readonly isDisabled: boolean;
 }
 
+/** By name. */
 export function databaseRows(states: DatabaseStates, snapshot: Sources): DatabaseRow[] {
   // Databases that came from the "*" entry are listed once somebody uses them.
   const names = new Set([...states.config.databases.keys(), ...[...snapshot.pools].map((pool) => pool.database)]);
-  return [...[...names].map((name) => databaseRow(name, states, snapshot)), consoleRow(states, snapshot)];
+  const rows = [...names].map((name) => databaseRow(name, states, snapshot));
+  return [...rows, consoleRow(states, snapshot)].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function databaseRow(name: string, states: DatabaseStates, snapshot: Sources): DatabaseRow {
@@ -62,15 +65,15 @@ function databaseRow(name: string, states: DatabaseStates, snapshot: Sources): D
 
 function consoleRow({ config }: DatabaseStates, snapshot: Sources): DatabaseRow {
   return {
-    name: 'pgbouncer',
+    name: CONSOLE,
     host: null,
     port: config.settings.listen_port,
-    database: 'pgbouncer',
-    forceUser: 'pgbouncer',
+    database: CONSOLE,
+    forceUser: CONSOLE,
     poolSize: 2,
     minPoolSize: 0,
     reservePoolSize: 0,
-    serverLifetimeMs: 0,
+    serverLifetimeMs: config.settings.server_lifetime,
     poolMode: 'statement',
     maxConnections: 0,
     currentConnections: 0,

@@ -23,6 +23,7 @@ export const EVENT_KINDS = [
   'returned_late',
   'server_closed',
   'server_login_failed',
+  'set',
   'shed',
   'shutdown',
   'stall',

@@ -4,6 +4,7 @@
 import { type DatabaseRow, databaseRows } from './databases.ts';
 import type { Add, Families } from './families.ts';
 import type { LabelNames } from './label-names.ts';
+import { type Lists, lists } from './lists.ts';
 import type { MetricsSources, Picture } from './picture.ts';
 import { clientCounts, type PoolRow } from './snapshot.ts';
 
@@ -66,54 +67,38 @@ const DEBIAN_POOLS: Numbers<PoolRow> = [
   ['waiting_clients', 'cl_waiting of SHOW POOLS.', ({ clients }) => clients.waiting],
 ];
 
-/** Of the whole process: SHOW LISTS and SHOW CONFIG. */
-const LISTS: Numbers<{ readonly sources: MetricsSources; readonly picture: Picture }> = [
+/** Of the whole process: SHOW CONFIG. */
+const CONFIG: Numbers<MetricsSources> = [
   ['up', 'Always 1.', () => 1],
-  [
-    'config_max_client_connections',
-    'max_client_conn.',
-    ({ sources }) => sources.states.config.settings.max_client_conn,
-  ],
-  [
-    'config_max_user_connections',
-    'max_user_connections.',
-    ({ sources }) => sources.states.config.settings.max_user_connections,
-  ],
-  ['databases', 'Databases.', ({ sources, picture }) => databaseRows(sources.states, picture.snapshot).length],
-  ['users', 'Users.', ({ sources }) => sources.states.config.users.size],
-  ['pools', 'Pools.', ({ picture }) => picture.pools.length],
-  ['free_clients', 'Always 0: nothing is kept for clients to come.', () => 0],
-  [
-    'used_clients',
-    'Clients that have logged in.',
-    ({ picture: { snapshot } }) => snapshot.clients.size - snapshot.clients.lists.login.length,
-  ],
-  ['login_clients', 'Clients that log in.', ({ picture }) => picture.snapshot.clients.lists.login.length],
-  ['free_servers', 'Always 0: nothing is kept for servers to come.', () => 0],
-  [
-    'used_servers',
-    'Servers.',
-    ({ picture }) => [...picture.snapshot.pools].reduce((sum, { serverCount }) => sum + serverCount, 0),
-  ],
+  ['config_max_client_connections', 'max_client_conn.', ({ states }) => states.config.settings.max_client_conn],
+  ['config_max_user_connections', 'max_user_connections.', ({ states }) => states.config.settings.max_user_connections],
 ];
-/** The system answers for names, and what it keeps it does not tell. */
-const ALWAYS_0 = [
-  'cached_dns_names',
-  'cached_dns_zones',
-  'in_flight_dns_queries',
-  'dns_names',
-  'dns_zones',
-  'dns_queries',
-  'dns_pending',
+/** As SHOW LISTS has them, and what the exporters make of its words. */
+const LIST_NAMES: readonly (readonly [name: string, of: keyof Lists])[] = [
+  ['databases', 'databases'],
+  ['users', 'users'],
+  ['pools', 'pools'],
+  ['free_clients', 'free_clients'],
+  ['used_clients', 'used_clients'],
+  ['login_clients', 'login_clients'],
+  ['free_servers', 'free_servers'],
+  ['used_servers', 'used_servers'],
+  ['cached_dns_names', 'dns_names'],
+  ['cached_dns_zones', 'dns_zones'],
+  ['in_flight_dns_queries', 'dns_queries'],
+  ['dns_names', 'dns_names'],
+  ['dns_zones', 'dns_zones'],
+  ['dns_queries', 'dns_queries'],
+  ['dns_pending', 'dns_pending'],
 ];
 
 export function addPgbouncer(families: Families, sources: MetricsSources, look: () => Picture): void {
   const add = (kind: 'counter' | 'gauge', name: string, help: string, labels: string[], fill: (add: Add) => void) =>
     families.add(kind, { name: `pgbouncer_${name}`, help, labels }, fill);
   add('gauge', 'version_info', 'Always 1.', ['version'], (add) => add([`pgsluice ${sources.version}`], 1));
-  for (const [name, help, value] of LISTS)
-    add('gauge', name, help, [], (add) => add([], value({ sources, picture: look() })));
-  for (const name of ALWAYS_0) add('gauge', name, 'Always 0.', [], (add) => add([], 0));
+  for (const [name, help, value] of CONFIG) add('gauge', name, help, [], (add) => add([], value(sources)));
+  for (const [name, of] of LIST_NAMES)
+    add('gauge', name, `${of} of SHOW LISTS.`, [], (add) => add([], lists(sources.states, look().snapshot)[of]));
 
   const byDatabase = (kind: 'counter' | 'gauge', prefix: string, rows: typeof STATS) => {
     for (const [name, help, value] of rows)

@@ -2,6 +2,7 @@
 
 import type { Client } from '../client/client.ts';
 import type { Clients } from '../client/clients.ts';
+import type { Peers } from '../client/peers.ts';
 import type { ApplicationRow } from '../guard/applications.ts';
 import { HOLDER_STATES, type HolderState, holderState } from '../guard/gaps.ts';
 import { clientOf, type HolderRecord, holderRecords } from '../guard/holders.ts';
@@ -11,6 +12,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
 import { kindNames } from '../session/policy.ts';
+import { CONSOLE, type DatabaseStats } from './database-stats.ts';
 import type { RecentTimes } from './times.ts';
 
 /** States as SHOW CLIENTS names them; `idle` is a logged-in client without a server. */
@@ -35,6 +37,11 @@ interface SocketFacts {
   /** The number of the server or client at the other end of the link; null: none. */
   readonly link: number | null;
   readonly linkedPid: number;
+  /** Named ones of the protocol. */
+  readonly preparedStatements: number;
+  /** Received and not understood yet; to be sent and not taken by the system yet. */
+  readonly unreadBytes: number;
+  readonly unsentBytes: number;
 }
 
 export interface ClientRow extends SocketFacts {
@@ -88,6 +95,8 @@ export interface Sources {
   readonly clients: Clients;
   readonly leaks: Leaks;
   readonly recentTimes: RecentTimes;
+  readonly databaseStats: DatabaseStats;
+  readonly peers: Peers;
   /** Stamp of the clock, and the wall clock at the same moment. */
   readonly now: number;
   readonly wallNow: number;
@@ -95,6 +104,34 @@ export interface Sources {
 
 export function poolRows({ pools, now }: Sources): readonly PoolRow[] {
   return [...pools].map((pool) => poolRow(pool, now));
+}
+
+/** What SHOW POOLS says of a pool. */
+export type ShownPool = Pick<PoolRow, 'database' | 'user' | 'poolMode' | 'clients' | 'servers' | 'maxWaitMs'>;
+
+/** By database and user, the clients of the console as a pool among them, as in PgBouncer. */
+export function shownPools(sources: Sources): ShownPool[] {
+  const console: ShownPool = {
+    database: CONSOLE,
+    user: CONSOLE,
+    poolMode: 'statement',
+    clients: {
+      active: 0,
+      idle: sources.clients.lists.active.length,
+      waiting: 0,
+      active_cancel_req: 0,
+      waiting_cancel_req: 0,
+    },
+    servers: { active: 0, active_cancel: 0, being_canceled: 0, idle: 0, used: 0, tested: 0, login: 0 },
+    maxWaitMs: 0,
+  };
+  return [console, ...poolRows(sources)].sort((a, b) =>
+    a.database === b.database ? compare(a.user, b.user) : compare(a.database, b.database),
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 function poolRow(pool: Pool, now: number): PoolRow {
@@ -193,6 +230,9 @@ function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
     applicationName: client.applicationName,
     link: server?.id ?? null,
     linkedPid: server?.backendPid ?? 0,
+    preparedStatements: client.preparedStatements,
+    unreadBytes: client.unreadBytes,
+    unsentBytes: stream.unsentBytes,
     isConsole: client.isConsole,
   });
 }
@@ -259,6 +299,9 @@ function serverRow(pool: Pool, server: Server, holder: Client | null, { now, wal
     applicationName: server.parameters.entries.get('application_name') ?? '',
     link: holder?.id ?? null,
     linkedPid: holder?.processId ?? 0,
+    preparedStatements: server.statements.size,
+    unreadBytes: server.unreadBytes,
+    unsentBytes: stream.unsentBytes,
     backendPid: server.backendPid,
   });
 }

@@ -17,6 +17,10 @@ export class PoolStats {
   /** Checkouts. */
   serverAssignmentCount = 0;
   clientLoginCount = 0;
+  /** Named statements of the protocol: parsed by clients, parsed on servers, bound. */
+  clientParseCount = 0;
+  serverParseCount = 0;
+  bindCount = 0;
   serverLoginCount = 0;
   serverLoginFailureCount = 0;
   waitTimeoutCount = 0;

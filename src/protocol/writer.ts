@@ -51,29 +51,33 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-/** Postgres: pg_type.dat. Values are sent as text. */
+/** Postgres: pg_type.dat. */
 export const ColumnType = { Bytea: 17, Int8: 20, Int4: 23, Text: 25, Numeric: 1700 } as const;
 export type ColumnType = (typeof ColumnType)[keyof typeof ColumnType];
 
 const TYPE_LENGTH: Readonly<Record<ColumnType, number>> = { 17: -1, 20: 8, 23: 4, 25: -1, 1700: -1 };
 
-function int16(value: number): Buffer {
+export function int16(value: number): Buffer {
   const out = Buffer.allocUnsafe(2);
   out.writeInt16BE(value, 0);
   return out;
 }
 
-export function rowDescription(columns: readonly Column[]): Buffer {
-  const fields = columns.map(({ name, type }) =>
-    Buffer.concat([cstring(name), int32(0), int16(0), int32(type), int16(TYPE_LENGTH[type]), int32(-1), int16(0)]),
-  );
+/** formats: as in a Bind: none is text, one is for all columns, else one each. */
+export function rowDescription(columns: readonly Column[], formats: readonly number[] = []): Buffer {
+  const fields = columns.map(({ name, type }, index) => {
+    const format = (formats.length > 1 ? formats[index] : formats[0]) ?? 0;
+    const typed = [int32(type), int16(TYPE_LENGTH[type]), int32(-1), int16(format)];
+    return Buffer.concat([cstring(name), int32(0), int16(0), ...typed]);
+  });
   return message(Backend.RowDescription, Buffer.concat([int16(columns.length), ...fields]));
 }
 
-export function dataRow(values: readonly (string | null)[]): Buffer {
+/** A Buffer is a value in the binary format. */
+export function dataRow(values: readonly (string | Buffer | null)[]): Buffer {
   const fields = values.flatMap((value) => {
     if (value === null) return [int32(-1)];
-    const bytes = Buffer.from(value, 'utf8');
+    const bytes = typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
     return [int32(bytes.length), bytes];
   });
   return message(Backend.DataRow, Buffer.concat([int16(values.length), ...fields]));

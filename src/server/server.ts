@@ -307,6 +307,10 @@ export class Server implements StreamHandler, ListNode<Server> {
     return this.txStatus === TxStatus.Idle && this.replies.isIdle;
   }
 
+  get unreadBytes(): number {
+    return this.#reader.unreadBytes;
+  }
+
   /** A reply was begun and its end has not come: an error of ours can't follow it. */
   get isMidReply(): boolean {
     return this.#reader.midMessage;

@@ -4,7 +4,6 @@ import { startPooler, type TestPooler, usePooler } from '../support/pooler.ts';
 import { useDatabase } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { types, type WireClient, type WireError } from '../support/wire.ts';
-import * as build from '../support/wire-messages.ts';
 
 const db = useDatabase();
 const users = () => ({
@@ -52,7 +51,8 @@ test('PAUSE waits for transactions and holds the next ones until RESUME', async 
   expect(await held).toEqual([['1']]);
   // The same for one database.
   expect(await tagOf(console, `PAUSE ${db.current.database}`)).toBe('PAUSE');
-  expect((await pooler.current.console('SHOW DATABASES'))[0]).toMatchObject({ paused: 1, disabled: 0 });
+  const shown = await pooler.current.console('SHOW DATABASES');
+  expect(shown.find(({ name }) => name === db.current.database)).toMatchObject({ paused: 1, disabled: 0 });
   expect(await tagOf(console, `RESUME "${db.current.database}"`)).toBe('RESUME');
   await Promise.all([console, busy, other].map((client) => client.end()));
 });
@@ -71,7 +71,8 @@ test('KILL drops clients and servers of a database, and those who come wait for 
   expect(pooler.current.pool().serverCount).toBe(0);
   const late = pooler.current.query('SELECT 1 AS one');
   await waitUntil(() => pooler.current.pool().clientCount === 1);
-  expect(await tagOf(console, 'RESUME')).toBe('RESUME');
+  expect(await refusal(console, 'RESUME')).toBe('55000 pooler is not paused');
+  expect(await tagOf(console, `RESUME ${db.current.database}`)).toBe('RESUME');
   expect(await late).toEqual([{ one: 1 }]);
   await console.end();
 });
@@ -110,8 +111,8 @@ test('KILL_CLIENT closes the client that SHOW CLIENTS names, inside a transactio
   const { id } = shown.find((row) => row.port === victim.socket.localPort)!;
   expect(await tagOf(console, `KILL_CLIENT ${id}`)).toBe('KILL_CLIENT');
   expect((await victim.readToEnd())[0]?.fields?.C).toBe('57P01');
-  expect(await refusal(console, `KILL_CLIENT ${id}`)).toBe(`42704 client not found: ${id}`);
-  expect(await refusal(console, 'KILL_CLIENT x')).toBe('42601 bad arguments');
+  expect(await refusal(console, `KILL_CLIENT ${id}`)).toBe('42704 client not found');
+  expect(await refusal(console, 'KILL_CLIENT x')).toBe('42601 invalid client pointer supplied');
   expect(await other.rows('SELECT 1')).toEqual([['1']]);
   await Promise.all([console.end(), other.end()]);
 });
@@ -136,7 +137,7 @@ test('what is no command is said so, and the session goes on', async () => {
   const console = await openConsole();
   expect(await refusal(console, 'SELECT 1 + 1')).toMatch(/^42601 invalid command 'SELECT 1 \+ 1'/);
   expect(await refusal(console, 'SHOW NOTHING')).toMatch(/^42601 invalid command/);
-  expect(await refusal(console, 'DISABLE')).toBe('42601 bad arguments');
+  expect(await refusal(console, 'DISABLE')).toBe('42601 a database is required');
   expect(await refusal(console, 'PAUSE nowhere')).toBe('3D000 no such database: nowhere');
   expect(await refusal(console, 'KILL one two')).toMatch(/^42601/);
   expect(types(await console.query(''))).toBe('IZ');
@@ -144,18 +145,48 @@ test('what is no command is said so, and the session goes on', async () => {
   await console.end();
 });
 
-test('the extended protocol is refused with a clear error, once for each batch, and the session goes on', async () => {
+test('RESUME without a name leaves databases paused that were paused by name, as in PgBouncer', async () => {
   const console = await openConsole();
-  for (let i = 0; i < 2; i += 1) {
-    console.send(build.extendedQuery('SHOW VERSION'));
-    const messages = await console.readUntil('Z');
-    expect(types(messages)).toBe('EZ');
-    expect(messages[0]?.fields).toMatchObject({
-      C: '0A000',
-      M: 'extended query protocol not supported by admin console',
-    });
-  }
-  expect(types(await console.query('SHOW VERSION'))).toBe('TDCZ');
+  const { database } = db.current;
+  expect(await tagOf(console, `PAUSE ${database}`)).toBe('PAUSE');
+  expect(await tagOf(console, 'PAUSE')).toBe('PAUSE');
+  expect(await refusal(console, 'PAUSE')).toBe('55000 already paused');
+  expect(await console.rows('SHOW STATE')).toEqual([
+    ['active', 'no'],
+    ['paused', 'yes'],
+  ]);
+  expect(await tagOf(console, 'RESUME')).toBe('RESUME');
+  expect(pooler.current.app.control.isPaused(database)).toBe(true);
+  expect(await tagOf(console, `RESUME ${database}`)).toBe('RESUME');
+  expect(await refusal(console, `RESUME ${database}`)).toBe(`55000 database ${database} is not paused`);
+  expect(await pooler.current.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  await console.end();
+});
+
+test('WAIT_CLOSE answers when the servers that RECONNECT has marked are closed', async () => {
+  const [console, client] = [await openConsole(), await pooler.current.connect()];
+  expect(await tagOf(console, 'WAIT_CLOSE')).toBe('WAIT_CLOSE');
+  await client.rows('BEGIN');
+  expect(await tagOf(console, 'RECONNECT')).toBe('RECONNECT');
+  let isClosed = false;
+  const waited = tagOf(console, `WAIT_CLOSE ${db.current.database}`).then((tag) => {
+    isClosed = true;
+    return tag;
+  });
+  expect((await pooler.current.console('SHOW SERVERS'))[0]).toMatchObject({ state: 'active', close_needed: 1 });
+  expect(await client.rows('SELECT 1')).toEqual([['1']]);
+  expect(isClosed).toBe(false);
+  await client.rows('COMMIT');
+  expect(await waited).toBe('WAIT_CLOSE');
+  await Promise.all([console.end(), client.end()]);
+});
+
+test('KILL_CLIENT closes a client of the console too', async () => {
+  const [console, other] = [await openConsole(), await openConsole()];
+  const shown = await pooler.current.console('SHOW CLIENTS');
+  const { ptr } = shown.find((row) => row.port === other.socket.localPort)!;
+  expect(await tagOf(console, `KILL_CLIENT ${ptr}`)).toBe('KILL_CLIENT');
+  expect((await other.readToEnd())[0]?.fields?.M).toBe('admin forced disconnect');
   await console.end();
 });
 
@@ -173,6 +204,8 @@ test('stats_users may SHOW and nothing else; others are not let in', async () =>
     'DISABLE x',
     'ENABLE x',
     'KILL_CLIENT 1',
+    'WAIT_CLOSE',
+    'SET query_timeout = 1',
   ];
   for (const command of commands) expect(await refusal(console, command)).toBe('42501 admin access needed');
   const stranger = openConsole(pooler.current, { user: 'app', password: 'a' });
@@ -193,6 +226,9 @@ test.each([
   if (command.endsWith('SERVERS')) {
     await waitUntil(() => own.app.control.state === 'wait_for_servers');
     await expect(own.connect()).rejects.toMatchObject({ fields: { M: 'pooler is shutting down' } });
+    const late = await openConsole(own);
+    expect(await refusal(late, 'RESUME')).toBe('57P01 pooler is shutting down');
+    late.destroy();
     expect((await busy.query('COMMIT'))[0]?.tag).toBe('COMMIT');
   }
   expect((await busy.readToEnd()).at(-1)?.fields).toMatchObject({ C: '57P01', M: 'pooler is shutting down' });

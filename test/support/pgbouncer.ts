@@ -21,11 +21,12 @@ export function findPgbouncer(): string | null {
   return process.env.PGBOUNCER || findTool('pgbouncer');
 }
 
-/** Transaction pooling, all else at its defaults unless given; resolves when a query goes through. */
+/** Transaction pooling, all else at its defaults unless given; resolves when a query goes through. otherUsers: passwords by name. */
 export async function startPgbouncer(
   path: string,
   target: Target,
   settings: Readonly<Record<string, string | number>> = {},
+  otherUsers: Readonly<Record<string, string>> = {},
 ): Promise<RunningPgbouncer> {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'pgsluice-pgbouncer-'));
@@ -41,7 +42,8 @@ export async function startPgbouncer(
     ...settings,
   };
   const lines = Object.entries(all).map(([key, value]) => `${key} = ${value}`);
-  writeFileSync(users, `"${target.user}" "${target.password}"\n`);
+  const secrets = Object.entries({ [target.user]: target.password, ...otherUsers });
+  writeFileSync(users, secrets.map(([name, secret]) => `"${name}" "${secret}"\n`).join(''));
   writeFileSync(
     ini,
     `[databases]\n${target.database} = host=${target.host} port=${target.port}\n[pgbouncer]\n${lines.join('\n')}\n`,

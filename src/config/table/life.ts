@@ -57,7 +57,7 @@ export const lifeRows = {
     default: true,
     scope: GLOBAL,
     reload: 'live',
-    doc: 'Log what happened in each stats_period: transactions, statements and bytes a second, the mean times of a transaction and of a statement, and the waiting in a second.',
+    doc: 'Log what happened in each stats_period: transactions, statements and bytes a second, the mean times of a transaction, of a statement and of a wait.',
   },
   logfile: {
     kind: 'text',
@@ -135,7 +135,7 @@ export const lifeRows = {
     max: 86_400_000,
     scope: GLOBAL,
     reload: 'live',
-    doc: 'How often averages are made: those of the console, and those in the log.',
+    doc: 'How often averages are made: those of the console, which are of one to two periods, and the one in the log, which is of the last.',
   },
   user: {
     kind: 'text',

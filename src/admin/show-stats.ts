@@ -1,0 +1,79 @@
+// SHOW STATS, STATS_TOTALS, STATS_AVERAGES and TOTALS: what has been done, by database and in all. PgBouncer: src/stats.c, the same columns;
+// counts, bytes and microseconds.
+
+import { COUNTERS, type Counter, type StatsRow, type Totals } from '../observe/database-stats.ts';
+import { type ColumnOf, numeric, table, text } from './table.ts';
+
+/** How each table calls a counter. */
+interface Names {
+  readonly plain: string;
+  /** SHOW STATS, behind avg_. */
+  readonly average?: string;
+  /** SHOW STATS, behind total_. */
+  readonly total?: string;
+  /** SHOW STATS_AVERAGES, where it is not plain. */
+  readonly averages?: string;
+  /** SHOW TOTALS. */
+  readonly totals?: string;
+}
+
+const NAMES: Readonly<Record<Counter, Names>> = {
+  serverAssignmentCount: { plain: 'server_assignment_count' },
+  xactCount: { plain: 'xact_count' },
+  queryCount: { plain: 'query_count' },
+  bytesReceived: { plain: 'bytes_received', total: 'received', average: 'recv', totals: 'client_bytes' },
+  bytesSent: { plain: 'bytes_sent', total: 'sent', average: 'sent', totals: 'server_bytes' },
+  xactTimeMs: { plain: 'xact_time' },
+  queryTimeMs: { plain: 'query_time' },
+  waitTimeMs: { plain: 'wait_time' },
+  clientParseCount: {
+    plain: 'client_parse_count',
+    averages: 'avg_client_parse_count',
+    totals: 'ps_client_parse_count',
+  },
+  serverParseCount: {
+    plain: 'server_parse_count',
+    averages: 'avg_server_parse_count',
+    totals: 'ps_server_parse_count',
+  },
+  bindCount: { plain: 'bind_count', averages: 'avg_bind_count', totals: 'ps_bind_count' },
+  clientLoginCount: { plain: 'client_login_count', averages: 'avg_client_login_count' },
+};
+
+const inUnits = (key: Counter, totals: Readonly<Totals>) => totals[key] * (key.endsWith('TimeMs') ? 1000 : 1);
+
+type Kind = 'totals' | 'averages';
+
+function columns(of: Kind, nameOf: (names: Names) => string): ColumnOf<StatsRow>[] {
+  return COUNTERS.map((key) => numeric<StatsRow>(nameOf(NAMES[key]), (row) => inUnits(key, row[of])));
+}
+
+const DATABASE = text<StatsRow>('database', (row) => row.database);
+
+function statsTable(...all: ColumnOf<StatsRow>[]) {
+  return table([DATABASE, ...all], ({ snapshot: { databaseStats, now } }) => databaseStats.rows(now));
+}
+
+export const showStats = statsTable(
+  ...columns('totals', ({ plain, total = plain }) => `total_${total}`),
+  ...columns('averages', ({ plain, average = plain }) => `avg_${average}`),
+);
+
+export const showStatsTotals = statsTable(...columns('totals', ({ plain }) => plain));
+
+export const showStatsAverages = statsTable(...columns('averages', ({ plain, averages = plain }) => averages));
+
+const TOTALS_ROW = [
+  text<[string, number]>('name', ([name]) => name),
+  numeric<[string, number]>('value', ([, value]) => value),
+];
+
+export const showTotals = table(TOTALS_ROW, ({ snapshot: { databaseStats, now } }) => {
+  const sum = databaseStats.sum(now);
+  return (['totals', 'averages'] as const).flatMap((of) =>
+    COUNTERS.map<[string, number]>((key) => {
+      const { plain, totals = plain } = NAMES[key];
+      return [`${of === 'totals' ? 'total' : 'avg'}_${totals}`, inUnits(key, sum[of])];
+    }),
+  );
+});
