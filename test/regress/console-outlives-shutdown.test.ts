@@ -17,7 +17,7 @@ test.each(['SHUTDOWN', 'SHUTDOWN WAIT_FOR_SERVERS', 'SHUTDOWN WAIT_FOR_CLIENTS']
     expect((await console.query(command))[0]).toMatchObject({ type: 'C', tag: 'SHUTDOWN' });
     if (command !== 'SHUTDOWN') {
       await waitUntil(() => pooler.app.control.state !== 'running');
-      expect(types(await console.query('SHOW POOLS'))).toBe('TDCZ');
+      expect(types(await console.query('SHOW POOLS'))).toBe('TDDCZ');
       await application.rows('COMMIT');
       if (command.endsWith('CLIENTS')) await application.end();
     }
