@@ -59,41 +59,45 @@ async function startExporter(path: string, { host, port }: TestPooler): Promise<
   return scrape;
 }
 
-test('pgbouncer_exporter reads the console without an error, and its totals are what pgbench counts', async (context) => {
-  const pgbench = needTool(context, 'pgbench');
-  const scrape = await startExporter(await needExporter(context), pooler.current);
-  const { host, port, user, password, database } = pooler.current;
-  const run = (...args: string[]) =>
-    promisify(execFile)(pgbench, [...args, '-h', host, '-p', String(port), '-U', user, database], {
-      env: { ...process.env, PGPASSWORD: password },
+test(
+  'pgbouncer_exporter reads the console without an error, and its totals are what pgbench counts',
+  async (context) => {
+    const pgbench = needTool(context, 'pgbench');
+    const scrape = await startExporter(await needExporter(context), pooler.current);
+    const { host, port, user, password, database } = pooler.current;
+    const run = (...args: string[]) =>
+      promisify(execFile)(pgbench, [...args, '-h', host, '-p', String(port), '-U', user, database], {
+        env: { ...process.env, PGPASSWORD: password },
+      });
+    await run('-i', '-q');
+    const of = (samples: Sample[], name: string) => sumOf(samples, `pgbouncer_${name}`, { database });
+    const before = await scrape();
+    let isOver = false;
+    let scrapes = 0;
+    const scraping = (async () => {
+      while (!isOver) {
+        const samples = await scrape();
+        scrapes += 1;
+        expect([scrapes, sumOf(samples, 'pgbouncer_up')]).toEqual([scrapes, 1]);
+        await delay(200);
+      }
+    })();
+    const { stdout } = await run('-n', '-c', '8', '-T', String(SECONDS)).finally(() => {
+      isOver = true;
     });
-  await run('-i', '-q');
-  const of = (samples: Sample[], name: string) => sumOf(samples, `pgbouncer_${name}`, { database });
-  const before = await scrape();
-  let isOver = false;
-  let scrapes = 0;
-  const scraping = (async () => {
-    while (!isOver) {
-      const samples = await scrape();
-      scrapes += 1;
-      expect([scrapes, sumOf(samples, 'pgbouncer_up')]).toEqual([scrapes, 1]);
-      await delay(200);
-    }
-  })();
-  const { stdout } = await run('-n', '-c', '8', '-T', String(SECONDS)).finally(() => {
-    isOver = true;
-  });
-  await scraping;
-  const after = await scrape();
-  const transactions = Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1]);
-  expect(transactions).toBeGreaterThan(10);
-  const grown = (name: string) => of(after, name) - of(before, name);
-  // Seven statements each, and those with which pgbench begins.
-  const isRight = (counted: number, told: number) => Math.abs(counted - told) <= told / 100 + 10;
-  expect(isRight(grown('stats_totals_sql_transactions_pooled_total'), transactions)).toBe(true);
-  expect(isRight(grown('stats_totals_queries_pooled_total'), transactions * 7)).toBe(true);
-  expect(sumOf(after, 'pgbouncer_up')).toBe(1);
-  expect(sumOf(after, 'pgbouncer_databases_pool_size', { name: database })).toBe(3);
-  expect(sumOf(after, 'pgbouncer_config_max_client_connections')).toBe(10_000);
-  expect(scrapes).toBeGreaterThan(SECONDS);
-});
+    await scraping;
+    const after = await scrape();
+    const transactions = Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1]);
+    expect(transactions).toBeGreaterThan(10);
+    const grown = (name: string) => of(after, name) - of(before, name);
+    // Seven statements each, and those with which pgbench begins.
+    const isRight = (counted: number, told: number) => Math.abs(counted - told) <= told / 100 + 10;
+    expect(isRight(grown('stats_totals_sql_transactions_pooled_total'), transactions)).toBe(true);
+    expect(isRight(grown('stats_totals_queries_pooled_total'), transactions * 7)).toBe(true);
+    expect(sumOf(after, 'pgbouncer_up')).toBe(1);
+    expect(sumOf(after, 'pgbouncer_databases_pool_size', { name: database })).toBe(3);
+    expect(sumOf(after, 'pgbouncer_config_max_client_connections')).toBe(10_000);
+    expect(scrapes).toBeGreaterThan(SECONDS);
+  },
+  30_000 + SECONDS * 1_000,
+);
