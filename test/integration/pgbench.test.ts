@@ -30,7 +30,8 @@ function sampleConnections(): { stop(): Promise<number> } {
     let most = 0;
     while (!isOver) {
       const [row] = await observer.rows(
-        'SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()',
+        `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+          AND pid <> pg_backend_pid()`,
       );
       most = Math.max(most, Number(row![0]));
     }
