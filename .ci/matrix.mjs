@@ -34,6 +34,7 @@ for (const major of majors) {
   console.log(`\n== PostgreSQL ${major}: ${suites.join(', ')}`);
   fetchMajor(Number(major));
   const env = { ...process.env, PGSLUICE_TEST_PG: major };
+  if (isAll) env.SESSION_MATRIX = 'all';
   if (reports) env.PGSLUICE_REPORT = join(reports, `postgres-${major}.json`);
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const args = [vitest, 'run', ...suites.flatMap((suite) => ['--project', suite])];

@@ -9,6 +9,9 @@ export const ONE: PoolKind = { name: 'one server', size: 1 };
 export const TWO: PoolKind = { name: 'two servers', size: 2 };
 export const SESSION_MODE: PoolKind = { name: 'session mode', size: 1, isSessionMode: true };
 
+/** SESSION_MATRIX=all: every cell. Else every third one, so that each change and each ending has its turn in each kind of pool. */
+const STRIDE = process.env.SESSION_MATRIX === 'all' ? 1 : 3;
+
 export function testMatrix(
   changes: readonly Change[],
   parts: readonly { kind: PoolKind; endings: readonly Ending[] }[],
@@ -26,8 +29,9 @@ export function testMatrix(
     const played = changes.filter(
       ({ holds = 'in a string' }) => kind.size > 1 || kind.isSessionMode || holds === 'in a string',
     );
-    for (const change of played) {
-      for (const ending of endings.filter(({ batches }) => batches(change) !== null)) {
+    for (const [row, change] of played.entries()) {
+      for (const [column, ending] of endings.entries()) {
+        if (ending.batches(change) === null || (row + column) % STRIDE !== 0) continue;
         test(`${change.name}, ${ending.name}`, async () => {
           let isEqual = false;
           try {
