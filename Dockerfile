@@ -18,6 +18,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /build/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
+COPY dashboard ./dashboard
 COPY package.json ./
 USER node
 EXPOSE 6432 6480

@@ -1,5 +1,6 @@
 // Every text that is made from the code and committed: a test compares them, `npm run generate` writes them.
 import { generatedFiles } from '../src/config/generate.ts';
+import { openApiDocument } from '../src/http/openapi.ts';
 import { generateErrors } from './errors.ts';
 import { generateLifecycle } from './lifecycle.ts';
 
@@ -9,5 +10,6 @@ export function generatedDocuments(root: string): ReadonlyMap<string, string> {
     ...generatedFiles(),
     ['docs/errors.md', generateErrors()],
     ['docs/lifecycle.md', generateLifecycle(root)],
+    ['docs/openapi.json', `${JSON.stringify(openApiDocument(), null, 2)}\n`],
   ]);
 }

@@ -15,6 +15,7 @@ import { Janitor } from './guard/janitor.ts';
 import { Leaks } from './guard/leaks.ts';
 import { SilentPeers } from './guard/silent-peers.ts';
 import { loadStatementParser } from './guard/statement-text.ts';
+import type { ApiParts } from './http/api-parts.ts';
 import { Health } from './http/health.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
@@ -23,6 +24,7 @@ import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
 import { DatabaseStats } from './observe/database-stats.ts';
 import { EventRing } from './observe/event-ring.ts';
+import { History } from './observe/history.ts';
 import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
@@ -71,6 +73,7 @@ export class App {
   readonly metrics: Metrics;
   readonly recentTimes = new RecentTimes();
   readonly databaseStats: DatabaseStats;
+  readonly history = new History(() => this.janitor.lateness);
   readonly tracer: Tracer;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
@@ -88,6 +91,7 @@ export class App {
   #listeners: Listener[] = [];
   #https: HttpServer[] = [];
   #nextServerId = 1;
+  #startedAt = 0;
   #stopping: Promise<void> | null = null;
   #onStopped: () => void = () => {};
 
@@ -125,6 +129,7 @@ export class App {
       events: this.observer.events,
       config,
       load: options.load ?? null,
+      takeBack: (pool, server, client) => this.leaks.takeBack(pool, server, client),
       onConfig: () => {
         this.#logFile?.reopen();
         this.#maxClients = this.#clientLimit();
@@ -176,6 +181,7 @@ export class App {
         this.control.tick();
         this.recentTimes.tick(this.pools, this.clock.now());
         this.databaseStats.tick(this.clock.now());
+        this.history.tick(this.snapshot());
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
       onBug: (error) => this.observer.bug(error),
@@ -223,6 +229,7 @@ export class App {
     }
     this.#pidFile?.write();
     if (settings.guard && settings.leak_statement_text === 'normalized') await loadStatementParser();
+    this.#startedAt = this.clock.now();
     this.janitor.start();
     this.tracer.start();
     this.health.isStarted = true;
@@ -269,7 +276,7 @@ export class App {
       this.config.settings;
     const parts = { health: this.health, metrics: this.metrics };
     // What names clients and their statements is not for the address of a pod.
-    const allParts = { ...parts, events: this.observer.events };
+    const allParts = { ...parts, api: this.#apiParts() };
     const start = async (served: typeof parts, address: string, port: number) => {
       this.#https.push(await startHttp(served, address, port, so_reuseport));
     };
@@ -286,6 +293,19 @@ export class App {
   #onShutdown(mode: ShutdownMode): void {
     if (mode !== 'wait_for_clients' || !this.config.settings.so_reuseport) return;
     for (const listener of this.#listeners) if (listener.listening) listener.close();
+  }
+
+  #apiParts(): ApiParts {
+    return {
+      control: this.control,
+      events: this.observer.events,
+      history: this.history,
+      log: this.log,
+      observer: this.observer,
+      version: packageVersion(),
+      uptimeMs: () => this.clock.now() - this.#startedAt,
+      snapshot: () => this.snapshot(),
+    };
   }
 
   /** A connection came in. */

@@ -1,5 +1,6 @@
 // The verbs: whoever wants something of the pooler (the console, HTTP, signals) asks for it here and nowhere else.
 
+import type { Client } from './client/client.ts';
 import type { Clients } from './client/clients.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { findDatabase } from './config/config.ts';
@@ -13,6 +14,7 @@ import type { Logger } from './observe/log.ts';
 import type { Pool } from './pool/pool.ts';
 import type { Pools } from './pool/pools.ts';
 import { poolerError } from './protocol/catalogue.ts';
+import type { Server } from './server/server.ts';
 
 export type ShutdownMode = Settings['shutdown_mode'];
 
@@ -29,6 +31,8 @@ export interface ControlOptions {
   readonly config: Config;
   /** Reads the file again; null where there is none (the demo). */
   readonly load: (() => LoadResult) | null;
+  /** Takes a server back from a client that does not use it; false: it does. */
+  readonly takeBack: (pool: Pool, server: Server, client: Client) => boolean;
   /** A new configuration is in force. */
   readonly onConfig: (config: Config) => void;
   /** It begins to go down, or goes down in a stricter way. */
@@ -154,6 +158,14 @@ export class Control {
     if (client === null) return false;
     client.close('admin_forced_disconnect', poolerError('admin_forced_disconnect'));
     return true;
+  }
+
+  /** Takes a server back from a client that is silent inside a transaction. Both are named: meanwhile the server may be another's. */
+  reclaim(clientId: number, serverId: number): 'done' | 'in_use' | 'gone' {
+    const client = this.#options.clients.findById(clientId);
+    const { pool = null, server = null } = client ?? {};
+    if (client === null || pool === null || server?.id !== serverId) return 'gone';
+    return this.#options.takeBack(pool, server, client) ? 'done' : 'in_use';
   }
 
   /** New clients of the database are refused. PgBouncer: DISABLE. */

@@ -1,4 +1,5 @@
 // `pgsluice demo`: an embedded Postgres with pgsluice in front of it, and what to type to see it work.
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type App, startApp } from '../app.ts';
 import { parseConfig } from '../config/load.ts';
@@ -16,12 +17,16 @@ export interface DemoOptions {
   scenario?: 'leak';
 }
 
+/** For the actions of the dashboard, a new one each time. */
+const token = randomBytes(16).toString('hex');
+
 function demoConfig(postgres: { host: string; port: number }, options: DemoOptions): string {
   return `
 listen_addr: 127.0.0.1
 listen_port: ${options.port}
 http_listen_addr: 127.0.0.1
 http_listen_port: ${options.httpPort}
+http_action_token: ${token}
 log_level: ${options.logLevel}
 auth_type: scram-sha-256
 admin_users: [${demoUser.user}]
@@ -46,6 +51,7 @@ pgsluice is ready: a query went through to PostgreSQL ${version} (its own port i
   node                node -e "const c = ${script}; c.connect().then(() => c.query('SELECT now()')).then(r => console.log(r.rows)).finally(() => c.end())"
   console             psql postgres://${server}/pgsluice -c 'SHOW POOLS'
                       (SHOW HOLDERS: who holds a server now; SHOW LEAKS; SHOW EVENTS)
+  dashboard           http://127.0.0.1:${httpPort}/#token=${token}
   status              http://127.0.0.1:${httpPort}/healthz and /metrics
 
 Ctrl-C stops both; the data is thrown away.

@@ -17,6 +17,7 @@ export interface Parts {
 export function findContradictions(parts: Parts, findings: Findings): void {
   checkTrust(parts, findings);
   checkPorts(parts, findings);
+  checkTokens(parts, findings);
   checkSizes(parts, findings);
   checkNames(parts, findings);
   checkTimes(parts, findings);
@@ -61,6 +62,22 @@ function checkPorts({ root, settings }: Parts, { errors, warnings }: Findings): 
   if (!healthOn) return;
   clash('health_listen_port', health_listen_addr, health_listen_port, listen_addr, listen_port);
   clash('health_listen_port', health_listen_addr, health_listen_port, [http_listen_addr], http_listen_port);
+}
+
+/** What can be guessed is no secret. */
+const SHORTEST_TOKEN = 16;
+
+function checkTokens({ root, settings }: Parts, { errors, warnings }: Findings): void {
+  for (const key of ['http_read_token', 'http_action_token'] as const) {
+    const { length } = settings[key];
+    if (length > 0 && length < SHORTEST_TOKEN)
+      errors.add(placeOf(root, key), key, `is shorter than ${SHORTEST_TOKEN} characters`);
+  }
+  const { http_listen_addr, http_listen_port, http_read_token, http_action_token } = settings;
+  if (http_listen_port === 0 || isLoopback(http_listen_addr) || http_read_token !== '' || http_action_token !== '')
+    return;
+  const message = `${http_listen_addr} can be reached from outside: without http_read_token only health and metrics are served there`;
+  warnings.add(placeOf(root, 'http_listen_addr'), 'http_listen_addr', message);
 }
 
 function isEvery(address: string): boolean {

@@ -189,7 +189,7 @@ function inLargestUnit(value: number, units: ReadonlyMap<string, number>, spell:
 
 /** As a person writes it in a file: "10s", "2147483647B", "on", "a, b". Secrets are "****". */
 export function formatValue(row: SettingRow, value: SettingValue): string {
-  if (row.kind === 'secret') return '****';
+  if (row.kind === 'secret') return value === '' ? '' : '****';
   if (row.kind === 'duration') return formatDuration(Number(value));
   if (row.kind === 'size') return formatSize(Number(value));
   if (typeof value === 'boolean') return value ? 'on' : 'off';
@@ -198,7 +198,7 @@ export function formatValue(row: SettingRow, value: SettingValue): string {
 
 /** As PgBouncer's SHOW CONFIG says it: seconds, bytes, 0 and 1, lists with commas. Secrets are "****". */
 export function showValue(row: SettingRow, value: SettingValue): string {
-  if (row.kind === 'secret') return '****';
+  if (row.kind === 'secret') return value === '' ? '' : '****';
   if (row.kind === 'duration') return String(Number(value) / 1000);
   if (typeof value === 'boolean') return value ? '1' : '0';
   return typeof value === 'object' ? value.join(',') : String(value);

@@ -13,7 +13,7 @@ export interface ConfigRow {
   readonly changeable: 'yes' | 'no';
 }
 
-/** Alphabetical. `conffile` is among them, as in PgBouncer. Holds no secret: no global setting is one. */
+/** Alphabetical. `conffile` is among them, as in PgBouncer. Secrets are ****. */
 export function showConfig(config: Config): readonly ConfigRow[] {
   const rows: ConfigRow[] = [...rowsOf.global].map(([key, row]) => ({
     key,

@@ -17,8 +17,8 @@ export type Cause = 'postgres_away' | 'leak' | 'pinned' | 'slow_statements' | 't
 const SLOW_MS = 1_000;
 const TOP_HOLDERS = 5;
 
-/** holders: those of the pool, worst first; empty with guard off. */
-export function causeOf(pool: Pool, holders: readonly HolderRecord[], now: number): Cause {
+/** holders: those of the pool; empty with guard off. */
+export function causeOf(pool: Pool, holders: readonly Pick<HolderRecord, 'state'>[], now: number): Cause {
   if (pool.serverCount === pool.servers.login.length && pool.lastLoginError !== null) return 'postgres_away';
   const unused = holders.filter(({ state }) => isUnused(state)).length;
   const pinned = holders.filter(({ state }) => state === 'pinned' || state === 'session').length;

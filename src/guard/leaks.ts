@@ -103,6 +103,20 @@ export class Leaks implements PoolGuard {
     if (pool.settings.leak_reclaim !== 'never') this.#relieve(pool, this.#suspects(pool, now), now);
   }
 
+  /** Takes a server back because an operator says so; false where its client is not silent inside a transaction or a batch. */
+  takeBack(pool: Pool, server: Server, client: Client): boolean {
+    const now = this.#clock.now();
+    const leakKind = holderState(server, client);
+    if (client.dedicated !== null || !isUnused(leakKind)) return false;
+    const silentMs = Math.max(now - silentSince(server, client), 0);
+    return this.#reclaim(
+      pool,
+      { server, client, leakKind, kind: this.#kindOf(server, client), silentMs },
+      silentMs,
+      now,
+    );
+  }
+
   /** To who is refused. From the pool. */
   explain(pool: Pool): Exhaustion {
     return exhaustionOf(pool, this.#clock.now());

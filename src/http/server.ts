@@ -2,16 +2,17 @@
 
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
-import type { EventRing } from '../observe/event-ring.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { addEvents } from './events.ts';
+import { addApi } from './api.ts';
+import type { ApiParts } from './api-parts.ts';
 import type { Health } from './health.ts';
+import { addPage } from './page.ts';
 
 export interface HttpParts {
   readonly health: Health;
   readonly metrics: Metrics;
   /** Not on an address for probes only: they name clients. */
-  readonly events?: EventRing;
+  readonly api?: ApiParts;
 }
 
 /** The four that a pod's address may serve: they change nothing and name no client. */
@@ -26,6 +27,21 @@ function addProbes(server: FastifyInstance, { health, metrics }: HttpParts): voi
     return reply.code(verdict.started ? 200 : 503).send(verdict);
   });
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+}
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+function addSecurityHeaders(server: FastifyInstance): void {
+  server.addHook('onRequest', async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+  });
 }
 
 /** Listens; rejects with Node's own error when the address can't be had. */
@@ -43,8 +59,14 @@ export async function startHttp(
     // A parameter that does not exist is told, not dropped.
     ajv: { customOptions: { removeAdditional: false } },
   });
+  addSecurityHeaders(server);
+  // A form of another site can send it without asking; nobody needs it here.
+  server.removeContentTypeParser('text/plain');
   addProbes(server, parts);
-  if (parts.events !== undefined) addEvents(server, parts.events);
+  if (parts.api !== undefined) {
+    addApi(server, parts.api);
+    addPage(server);
+  }
   // Fastify hands its options to net.Server.listen, and does not name this one.
   const options = { host: address === '*' ? '::' : address, port, reusePort };
   await server.listen(options);

@@ -134,7 +134,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function poolRow(pool: Pool, now: number): PoolRow {
+export function poolRow(pool: Pool, now: number): PoolRow {
   const { clients, servers, settings } = pool;
   const canceled = [...servers.active].filter((server) => server.cancelsInFlight > 0).length;
   const linked = servers.active.length;

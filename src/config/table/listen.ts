@@ -21,13 +21,21 @@ export const listenRows = {
     ours: true,
     doc: 'The port that belongs to health_listen_addr.',
   },
+  http_action_token: {
+    kind: 'secret',
+    default: '',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'The bearer token for actions over HTTP (pause, resume, reconnect, kill, reclaim), in the dashboard too; it reads as well. At least 16 characters. Empty: nobody may act over HTTP.',
+  },
   http_listen_addr: {
     kind: 'text',
     default: '127.0.0.1',
     scope: GLOBAL,
     reload: 'restart',
     ours: true,
-    doc: 'The address of the HTTP server: health, metrics and events.',
+    doc: 'The address of the HTTP server: dashboard, API, health and metrics. On another than a loopback address the API needs http_read_token.',
   },
   http_listen_port: {
     kind: 'int',
@@ -39,6 +47,14 @@ export const listenRows = {
     reload: 'restart',
     ours: true,
     doc: 'The port of the HTTP server.',
+  },
+  http_read_token: {
+    kind: 'secret',
+    default: '',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'The bearer token for everything that names clients and statements: the API and the dashboard. At least 16 characters. Empty: none is asked for on a loopback address, and on another one the API is off.',
   },
   listen_addr: {
     kind: 'list',
