@@ -5,7 +5,7 @@ import { get } from './api.js';
 import { h, setText } from './dom.js';
 import { ago, clean, nameOf, words } from './format.js';
 import { badge, makeTable } from './table.js';
-import { socketTone } from './tones.js';
+import { holderTone, socketTone } from './tones.js';
 
 /** @typedef {import('../src/http/shapes.ts').ClientTold} Client */
 /** @typedef {import('../src/http/shapes.ts').ServerTold} Server */
@@ -13,10 +13,6 @@ import { socketTone } from './tones.js';
 const LIMIT = 200;
 const EVERY_MS = 2_000;
 const DEBOUNCE_MS = 200;
-
-/** @param {{ state: string, closeNeeded: boolean }} row */
-const stateBadge = ({ state, closeNeeded }) =>
-  badge(`${words(state)}${closeNeeded ? ', closes' : ''}`, socketTone(state));
 
 /**
  * @param {'clients' | 'servers'} name
@@ -33,11 +29,33 @@ export function makeList(name, states, state) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
+  /**
+   * What it does with its server, where the last tick tells.
+   * @param {Client | Server} row
+   */
+  function holding(row) {
+    const isIt = 'serverId' in row ? row.serverId !== null : row.clientId !== null;
+    return isIt
+      ? state.tick?.holders.find((holder) => row.id === (name === 'clients' ? holder.clientId : holder.serverId))?.state
+      : undefined;
+  }
+
+  /** @param {Client | Server} row */
+  function stateText(row) {
+    return `${words(holding(row) ?? row.state)}${row.closeNeeded ? ', closes' : ''}`;
+  }
+
   /** @type {import('./table.js').Column<Client | Server>[]} */
   const columns = [
-    { title: 'Id', kind: 'num', text: ({ id }) => String(id) },
+    { title: 'Id', text: ({ id }) => String(id) },
     { title: 'Application', sort: 'application', text: (row) => nameOf(row), draw: (row) => h('b', {}, nameOf(row)) },
-    { title: 'State', sort: 'state', text: (row) => `${row.state}${row.closeNeeded}`, draw: stateBadge },
+    {
+      title: 'State',
+      sort: 'state',
+      text: stateText,
+      draw: (row) =>
+        badge(stateText(row), holding(row) === undefined ? socketTone(row.state) : holderTone(holding(row) ?? '')),
+    },
     { title: 'Since', sort: 'requested', kind: 'num', text: ({ requestedAt }) => ago(requestedAt, now) },
     { title: 'Database', sort: 'database', text: ({ database }) => clean(database, 64) },
     { title: 'User', sort: 'user', kind: 'low', text: ({ user }) => clean(user, 64) },

@@ -41,8 +41,8 @@ function makeTile(label) {
 export function makeTiles() {
   const used = makeTile('Servers in use');
   const waiting = makeTile('Waiting clients');
-  const wait = makeTile('Wait for a server');
-  const xact = makeTile('Transactions');
+  const wait = makeTile('Wait for a server, p99');
+  const xact = makeTile('Transactions, p99');
   const rate = makeTile('Throughput');
   const leaks = makeTile('Leaks');
   const segments = PARTS.map(([, tone]) => h(`i.${tone}`));
@@ -65,7 +65,7 @@ export function makeTiles() {
     bar.setAttribute('aria-label', PARTS.map(([key, , name]) => `${occupancy[key]} ${name}`).join(', '));
     used.set(
       String(inUse),
-      `${occupancy.idleInTransaction} idle in transaction, ${occupancy.pinned} pinned`,
+      `${occupancy.idleInTransaction} idle in transaction${occupancy.pinned > 0 ? `, ${occupancy.pinned} pinned` : ''}`,
       inUse >= poolSize && poolSize > 0 ? 'warn' : '',
       ` of ${poolSize}`,
     );
@@ -76,15 +76,15 @@ export function makeTiles() {
     );
     wait.set(
       duration(times.wait.p99Ms),
-      `p99 of a minute; p50 ${duration(times.wait.p50Ms)}`,
+      `p50 ${duration(times.wait.p50Ms)}, last minute`,
       times.wait.p99Ms >= 1_000 ? 'bad' : times.wait.p99Ms >= 100 ? 'warn' : '',
     );
-    xact.set(duration(times.transaction.p99Ms), `p99 of a minute; p50 ${duration(times.transaction.p50Ms)}`);
+    xact.set(duration(times.transaction.p99Ms), `p50 ${duration(times.transaction.p50Ms)}, last minute`);
     rate.set(count(sample?.xacts ?? 0), `${count(sample?.queries ?? 0)} queries/s`, '', ' xact/s');
     const { leakCount, reclaimCount } = overview.stats;
     leaks.set(
       count(leakCount),
-      leakCount === 0 ? 'none since the start' : `since the start; ${count(reclaimCount)} taken back`,
+      leakCount === 0 ? 'none since the start' : `${count(reclaimCount)} taken back`,
       leakCount > 0 ? 'warn' : '',
     );
   }

