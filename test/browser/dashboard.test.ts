@@ -194,8 +194,9 @@ test('everything is reached with keys', async () => {
   await page.keyboard.press('?');
   await page.getByRole('dialog').getByText('light or dark').waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
   await page.keyboard.press('p');
-  expect(await page.locator('#live').textContent()).toBe('held');
+  await page.locator('#live', { hasText: 'held' }).waitFor();
 });
 
 test.each(['light', 'dark'] as const)(
