@@ -106,7 +106,7 @@ function switchTheme() {
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   const { target, key } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog') !== null) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]') !== null) return;
   const isTyping = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
   if (key === 'Escape' && isTyping) target.blur();
   if (isTyping) return;
