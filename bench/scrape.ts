@@ -1,4 +1,4 @@
-// node bench/scrape.ts [--clients 5000] [--seconds 20] [--every 1000] [--busy 50] [--applications 100]: what a scrape of /metrics takes while so many clients are
+// node bench/scrape.ts [--clients 5000] [--seconds 20] [--every 1000] [--busy 50] [--applications 100] [--path /metrics]: what a scrape of /metrics takes while so many clients are
 // connected, and what it does to the others: the delay of the event loop with scrapes against that without. Raise `ulimit -n` first.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,6 +21,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '20' },
     /** Milliseconds from one scrape to the next. */
     every: { type: 'string', default: '1000' },
+    /** What is asked for instead of the metrics. */
+    path: { type: 'string', default: '/metrics' },
     /** Clients that ask something ten times a second; the others are idle. */
     busy: { type: 'string', default: '50' },
     applications: { type: 'string', default: '100' },
@@ -70,7 +72,7 @@ async function runLoad(load: Load): Promise<void> {
   process.once('disconnect', () => process.exit());
   process.on('message', async () => {
     const begun = performance.now();
-    const response = await fetch(`http://127.0.0.1:${load.httpPort}/metrics`);
+    const response = await fetch(`http://127.0.0.1:${load.httpPort}${values.path}`);
     const { length } = await response.text();
     process.send!({ tookMs: performance.now() - begun, length });
   });

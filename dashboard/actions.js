@@ -68,7 +68,7 @@ export function onToken(listener) {
  * @returns {Promise<boolean>}
  */
 export async function askForToken(why) {
-  if (document.querySelector('dialog') !== null) return false;
+  if (document.querySelector('dialog[open]') !== null) return false;
   const field = h('input', {
     name: 'token',
     type: 'password',
@@ -170,7 +170,7 @@ const VERBS = {
 
 /**
  * @param {string} verb
- * @param {string} database
+ * @param {string | null} database null: all of them
  */
 export function actOnDatabase(verb, database) {
   const words = VERBS[verb];
@@ -179,11 +179,11 @@ export function actOnDatabase(verb, database) {
   return perform({
     name: verb,
     body: { database },
-    title: `${title} ${clean(database, 64)}?`,
+    title: `${title} ${database === null ? 'all databases' : clean(database, 64)}?`,
     what,
     submit,
     done,
-    ...(isDangerous && { type: database }),
+    ...(isDangerous && database !== null && { type: database }),
   });
 }
 
@@ -198,7 +198,7 @@ const KEYS = [
 ];
 
 export function showKeys() {
-  if (document.querySelector('dialog') !== null) return;
+  if (document.querySelector('dialog[open]') !== null) return;
   const list = KEYS.flatMap(([key = '', what = '']) => [h('dt', {}, h('kbd', {}, key)), h('dd', {}, what)]);
   const dialog = /** @type {HTMLDialogElement} */ (
     h(

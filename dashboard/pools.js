@@ -11,8 +11,11 @@ import { badge, makeTable } from './table.js';
 const TONES = { running: 'good', pausing: 'warn', paused: 'warn', draining: 'warn', closed: 'rest' };
 const VERBS = { pause: 'Pause', reconnect: 'Reconnect', kill: 'Kill' };
 
-/** @param {Pool} pool */
-function acts({ database, state }) {
+/**
+ * @param {Pool} pool
+ * @param {boolean} isAllPaused PAUSE without a name is ended by RESUME without one
+ */
+function acts({ database, state }, isAllPaused) {
   const verbs = state === 'running' ? VERBS : { resume: 'Resume', ...VERBS };
   return h(
     'span.row.end',
@@ -20,7 +23,7 @@ function acts({ database, state }) {
     ...Object.entries(verbs).map(([verb, label]) =>
       h(
         verb === 'kill' ? 'button.small.bad' : 'button.small',
-        { type: 'button', onclick: () => actOnDatabase(verb, database) },
+        { type: 'button', onclick: () => actOnDatabase(verb, verb === 'resume' && isAllPaused ? null : database) },
         label,
       ),
     ),
@@ -51,6 +54,7 @@ function bar({ occupancy, poolSize }) {
 
 /** @param {import('./state.js').State} state */
 export function makePools(state) {
+  const isAllPaused = () => state.tick?.overview.state === 'paused';
   const table = makeTable({
     label: 'Pools',
     empty: 'No client has come yet: a pool begins with its first one.',
@@ -102,7 +106,12 @@ export function makePools(state) {
       { title: 'Wait p99', kind: 'num', text: ({ times }) => duration(times.wait.p99Ms) },
       { title: 'Transaction p99', kind: 'num low', text: ({ times }) => duration(times.transaction.p99Ms) },
       { title: 'Transactions', kind: 'num low', text: ({ stats }) => count(stats.xactCount ?? 0) },
-      { title: '', kind: 'acts', text: ({ state: it }) => it, draw: acts },
+      {
+        title: '',
+        kind: 'acts',
+        text: ({ state: it }) => `${it}${isAllPaused()}`,
+        draw: (row) => acts(row, isAllPaused()),
+      },
     ],
   });
   const element = h(

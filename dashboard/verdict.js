@@ -1,5 +1,6 @@
 // The first thing on the page: is it well, and if not, who?
 
+import { actOnDatabase } from './actions.js';
 import { h, redrawer } from './dom.js';
 import { clean, duration, nameOf } from './format.js';
 
@@ -53,6 +54,10 @@ function whereOf(finding) {
 
 /** @param {Finding} finding */
 function buttons(finding) {
+  if (finding.code === 'paused') {
+    const resume = () => actOnDatabase('resume', finding.database ?? null);
+    return h('button', { type: 'button', 'data-key': 'resume', onclick: resume }, 'Resume');
+  }
   if (finding.applicationName === undefined) return null;
   const search = encodeURIComponent(finding.applicationName.slice(0, 64));
   return h('a.button', { href: `#/clients?search=${search}`, 'data-key': 'clients' }, 'Show its clients');

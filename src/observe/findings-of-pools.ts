@@ -56,7 +56,7 @@ function waitFinding(pool: Pool, { sources }: VerdictParts): Finding[] {
       ...of(pool),
       severity: limit > 0 && maxWaitMs >= limit / 2 ? 'critical' : 'warning',
       code: 'saturated',
-      title: `${some(waiting, 'client')} of ${nameOfPool(pool)} wait for a server`,
+      title: `${some(waiting, 'client')} of ${nameOfPool(pool)} ${waiting === 1 ? 'waits' : 'wait'} for a server`,
       detail: `the longest for ${took(maxWaitMs)}; ${held} of ${pool.settings.pool_size} servers are held${share}`,
       advice: adviceFor(pool, sources.now),
     },

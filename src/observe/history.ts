@@ -1,7 +1,7 @@
 // The last quarter of an hour, second by second, of all pools together and of each: whoever looks has mostly come too late.
 
 import type { Pool } from '../pool/pool.ts';
-import { type BucketCounts, type Histogram, quantile, since } from '../util/histogram.ts';
+import { type BucketCounts, type Histogram, quantile, since, total } from '../util/histogram.ts';
 import { addOccupancy, noOccupancy, OCCUPANCY_KEYS, type Occupancy, occupancyOf } from './occupancy.ts';
 import { poolRow, type Sources } from './snapshot.ts';
 
@@ -12,6 +12,7 @@ const MAX_POOLS = 32;
 /** The lateness of the event loop is that of the last minute, in so many steps. */
 const LATE_STEPS = 6;
 const LATE_STEP_MS = 10_000;
+const LEAST_TICKS = 200;
 const MINUTE_MS = 60_000;
 
 /** One moment, and what happened since the one before. */
@@ -168,10 +169,11 @@ export class History {
       .reduce((sum, { refused }) => sum + refused, 0);
   }
 
-  /** Of the last minute, at p99. */
+  /** Of the last minute; 0 while too few ticks have come for a p99. */
   loopLateP99Ms(): number {
     const { counts } = this.#lateness();
-    return quantile(this.#late.length < LATE_STEPS ? counts : since(counts, this.#late[0]!), 0.99);
+    const recent = this.#late.length < LATE_STEPS ? counts : since(counts, this.#late[0]!);
+    return total(recent) < LEAST_TICKS ? 0 : quantile(recent, 0.99);
   }
 }
 

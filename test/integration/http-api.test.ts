@@ -102,6 +102,7 @@ test('pools and servers are counted as the pooler has them', async () => {
 });
 
 test('clients are filtered, sorted and cut', async () => {
+  await waitUntil(() => pooler.current.app.clients.size === 0);
   const all = [await named('alpha'), await named('beta'), await named('beta')];
   const of = async (query: string) => {
     const { clients, total } = await read('clients', query);
