@@ -45,7 +45,7 @@ export default defineConfig({
       suite('transparency', { postgres: true, testTimeout: 60_000, order: 1 }),
       suite('regress', { postgres: true, testTimeout: 30_000, order: 1 }),
       suite('session', { postgres: true, testTimeout: 30_000, order: 1 }),
-      suite('browser', { postgres: true, testTimeout: 60_000, order: 2 }),
+      suite('browser', { postgres: true, testTimeout: 60_000, order: 4, alone: true }),
       suite('chaos', { testTimeout: 120_000, order: 2 }),
       suite('packaging', { testTimeout: 120_000, order: 2 }),
       suite('incident', { testTimeout: 120_000, order: 3, alone: true }),

@@ -16,12 +16,19 @@ type Client = WireClient & { session: LoginResult };
 
 /** Two that know each other. */
 async function pair(settings: Record<string, unknown> = {}): Promise<[TestPooler, TestPooler]> {
-  const [one, two] = [await freePort(), await freePort()];
-  const peers = { 1: { host: '127.0.0.1', port: one }, 2: { host: '127.0.0.1', port: two } };
-  return [
-    await poolerFor(db.current, { ...settings, peer_id: 1, peers, listen_port: one }),
-    await poolerFor(db.current, { ...settings, peer_id: 2, peers, listen_port: two }),
-  ];
+  // A port that was free may be somebody else's a moment later.
+  for (let tries = 0; ; tries += 1) {
+    const [one, two] = [await freePort(), await freePort()];
+    const peers = { 1: { host: '127.0.0.1', port: one }, 2: { host: '127.0.0.1', port: two } };
+    try {
+      return [
+        await poolerFor(db.current, { ...settings, peer_id: 1, peers, listen_port: one }),
+        await poolerFor(db.current, { ...settings, peer_id: 2, peers, listen_port: two }),
+      ];
+    } catch (error) {
+      if (tries === 4 || !String(error).includes('EADDRINUSE')) throw error;
+    }
+  }
 }
 
 /** Starts a statement that ends only when it is canceled; resolves when Postgres runs it. */
