@@ -8,8 +8,9 @@ import { splitStatements } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import type { Statement } from './statement.ts';
 
-/** A client has no reason to name more. */
+/** A client has no reason to name more, and portals live until Sync. */
 const MAX_STATEMENTS = 500;
+const MAX_PORTALS = 500;
 
 const EMPTY = Buffer.alloc(0);
 const PARSE_COMPLETE = message(Backend.ParseComplete, EMPTY);
@@ -105,6 +106,8 @@ export class ExtendedQuery {
         '08P01',
         `bind message has ${formats.length} result formats but query has ${columns} columns`,
       );
+    if (this.#portals.size >= MAX_PORTALS)
+      throw new ConsoleError('53400', `the console keeps at most ${MAX_PORTALS} portals of a client`);
     this.#portals.set(portal, { statement, formats, answer: null, sent: 0 });
     return BIND_COMPLETE;
   }

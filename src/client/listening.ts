@@ -59,6 +59,8 @@ export class Listening implements Subscriber {
   #early: Buffer[] = [];
   /** Its server has answered, and the shared connection has not come to the marker. */
   #isServerDone = false;
+  /** More came early than listen_buffer allows. The rest is dropped, and the client is closed when the change is over. */
+  #isOverfull = false;
   /** The shared connection can hear for it. */
   #isShareable = true;
 
@@ -103,6 +105,10 @@ export class Listening implements Subscriber {
     if (!this.#isServerDone || !this.feed.isPassed) return;
     this.#isServerDone = false;
     this.feed.changed();
+    if (this.#isOverfull) {
+      this.#client.onListenerLost(poolerError('listen_buffer', String(this.#client.listenBuffer)));
+      return;
+    }
     this.#say(this.#waiting);
     this.#say(this.#early);
     this.#waiting = [];
@@ -162,6 +168,9 @@ export class Listening implements Subscriber {
     }
     if (!feed.hearsServer) return true;
     if (feed.state !== ListenState.Taking) return false;
+    this.#isOverfull ||= this.#hasNoRoomFor(reader.end - reader.start);
+    if (this.#isOverfull) return true;
+    this.#waitingBytes += reader.end - reader.start;
     this.#early.push(
       notifierOf(reader) === server.backendPid
         ? withNotifier(reader, pid)
@@ -170,11 +179,16 @@ export class Listening implements Subscriber {
     return true;
   }
 
+  #hasNoRoomFor(bytes: number): boolean {
+    const { stream, listenBuffer } = this.#client;
+    return stream.unsentBytes + this.#waitingBytes + bytes > listenBuffer;
+  }
+
   /** From the shared connection ------------------------------------------------------------------------------------- */
 
   onShared({ buffer, start, end }: FrameReader): void {
     const { stream, server, listenBuffer } = this.#client;
-    if (stream.unsentBytes + this.#waitingBytes + end - start > listenBuffer) {
+    if (this.#hasNoRoomFor(end - start)) {
       this.#client.onListenerLost(poolerError('listen_buffer', String(listenBuffer)));
     } else if (server === null) {
       stream.relay(buffer, start, end);

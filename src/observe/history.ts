@@ -1,7 +1,7 @@
 // The last quarter of an hour, second by second, of all pools together and of each: whoever looks has mostly come too late.
 
 import type { Pool } from '../pool/pool.ts';
-import { type BucketCounts, type Histogram, quantile, since, total } from '../util/histogram.ts';
+import { type BucketCounts, type Histogram, LastMinute, quantile, since, total } from '../util/histogram.ts';
 import { addOccupancy, noOccupancy, OCCUPANCY_KEYS, type Occupancy, occupancyOf } from './occupancy.ts';
 import { poolRow, type Sources } from './snapshot.ts';
 
@@ -9,9 +9,7 @@ export const INTERVAL_MS = 1_000;
 const SAMPLES = 900;
 /** Pools beyond so many are only part of the sum. */
 const MAX_POOLS = 32;
-/** The lateness of the event loop is that of the last minute, in so many steps. */
-const LATE_STEPS = 6;
-const LATE_STEP_MS = 10_000;
+/** Fewer tell nothing of the lateness of the event loop. */
 const LEAST_TICKS = 200;
 const MINUTE_MS = 60_000;
 
@@ -101,8 +99,7 @@ export class History {
   readonly #byPool = new Map<Pool, Series>();
   readonly #before = new WeakMap<Pool, Before>();
   readonly #lateness: () => Histogram;
-  #late: BucketCounts[] = [];
-  #lateAt = Number.NEGATIVE_INFINITY;
+  readonly #late = new LastMinute();
   #lastAt = Number.NEGATIVE_INFINITY;
 
   /** lateness: of the event loop. */
@@ -115,11 +112,7 @@ export class History {
     const { pools, now } = sources;
     if (now - this.#lastAt < INTERVAL_MS - 50) return;
     this.#lastAt = now;
-    if (now - this.#lateAt >= LATE_STEP_MS) {
-      this.#lateAt = now;
-      this.#late.push(this.#lateness().counts.slice());
-      if (this.#late.length > LATE_STEPS) this.#late.shift();
-    }
+    this.#late.tick(this.#lateness().counts, now);
     const all = newSum(this.#lateness().counts.length);
     for (const pool of pools) this.#look(pool, sources, all);
     this.#all.push(sampleOf(all, sources.wallNow));
@@ -171,8 +164,7 @@ export class History {
 
   /** Of the last minute; 0 while too few ticks have come for a p99. */
   loopLateP99Ms(): number {
-    const { counts } = this.#lateness();
-    const recent = this.#late.length < LATE_STEPS ? counts : since(counts, this.#late[0]!);
+    const recent = this.#late.of(this.#lateness().counts);
     return total(recent) < LEAST_TICKS ? 0 : quantile(recent, 0.99);
   }
 }

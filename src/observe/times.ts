@@ -2,15 +2,11 @@
 
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
-import { type BucketCounts, type Histogram, quantile, since, total, upperBound } from '../util/histogram.ts';
+import { type BucketCounts, type Histogram, LastMinute, quantile, total, upperBound } from '../util/histogram.ts';
 
 /** What is measured, in the order of a client's way. */
 export const TIMES = ['wait', 'hold', 'transaction', 'query'] as const;
 export type TimeName = (typeof TIMES)[number];
-
-/** A minute is so many slots, and is over when the oldest goes: it covers 50 to 60 seconds. */
-const SLOTS = 6;
-const SLOT_MS = 10_000;
 
 /** Milliseconds. A quantile is right within its bucket, which is at most half again as wide as its lower bound. */
 export interface TimeSummary {
@@ -43,32 +39,24 @@ export function histogramOf({ stats }: Pick<Pool, 'stats'>, time: TimeName): His
   }
 }
 
-/** What the histograms of a pool had at the beginning of each slot, oldest first. */
-type Slots = Float64Array[][];
+type Minutes = Readonly<Record<TimeName, LastMinute>>;
 
 export class RecentTimes {
-  readonly #slots = new WeakMap<Pool, Slots>();
-  #slotSince = Number.NEGATIVE_INFINITY;
+  readonly #minutes = new WeakMap<Pool, Minutes>();
 
   /** From the timer. */
   tick(pools: Pools, now: number): void {
-    if (now - this.#slotSince < SLOT_MS) return;
-    this.#slotSince = now;
     for (const pool of pools) {
-      const slots = this.#slots.get(pool) ?? [];
-      slots.push(TIMES.map((time) => histogramOf(pool, time).counts.slice()));
-      if (slots.length > SLOTS) slots.shift();
-      this.#slots.set(pool, slots);
+      const minutes = this.#minutes.get(pool) ?? newMinutes();
+      this.#minutes.set(pool, minutes);
+      for (const time of TIMES) minutes[time].tick(histogramOf(pool, time).counts, now);
     }
   }
 
   /** The counts of the last minute; of a younger pool, of all its time. */
   counts(pool: Pool, time: TimeName): BucketCounts {
     const { counts } = histogramOf(pool, time);
-    const slots = this.#slots.get(pool);
-    // A pool that has fewer slots than there are began with empty ones.
-    if (slots === undefined || slots.length < SLOTS) return counts;
-    return since(counts, slots[0]![TIMES.indexOf(time)]!);
+    return this.#minutes.get(pool)?.[time].of(counts) ?? counts;
   }
 
   rows(pools: Pools): TimeRow[] {
@@ -82,6 +70,10 @@ export class RecentTimes {
       })),
     );
   }
+}
+
+function newMinutes(): Minutes {
+  return { wait: new LastMinute(), hold: new LastMinute(), transaction: new LastMinute(), query: new LastMinute() };
 }
 
 export function summarize(counts: BucketCounts): TimeSummary {

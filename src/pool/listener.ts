@@ -7,10 +7,9 @@ import { randomBytes } from 'node:crypto';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import type { NotificationReader, Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
-import { moveServer, type ServerLists } from '../server/states.ts';
+import { moveServer, type ServerLists, serverLists } from '../server/states.ts';
 import { channelOf, type Feed, listenQuery, payloadOf, unlistenQuery } from '../session/channels.ts';
 import type { Clock } from '../util/clock.ts';
-import { List } from '../util/list.ts';
 import { retryDelayMs } from './backoff.ts';
 import type { LimitVerdict } from './limits.ts';
 
@@ -78,14 +77,7 @@ export class Listener implements ServerOwner, NotificationReader {
   /** Limits leave no room for it: the next server that becomes free makes some. */
   needsRoom = false;
   readonly #host: ListenerHost;
-  readonly #lists: ServerLists<Server> = {
-    login: new List(),
-    idle: new List(),
-    active: new List(),
-    used: new List(),
-    tested: new List(),
-    being_canceled: new List(),
-  };
+  readonly #lists: ServerLists<Server> = serverLists();
   readonly #subscribers = new Set<Subscriber>();
   readonly #channels = new Map<string, Channel>();
   /** To be listened to, or no more. */

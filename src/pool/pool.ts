@@ -10,7 +10,7 @@ import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
-import { moveServer, type ServerLists } from '../server/states.ts';
+import { moveServer, type ServerLists, serverLists } from '../server/states.ts';
 import { CustomNames } from '../session/custom-names.ts';
 import { CatalogReader, catalogQuery, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
 import { partsToInspect } from '../session/inspection.ts';
@@ -120,14 +120,7 @@ export class Pool implements ServerOwner {
   readonly stats = new PoolStats();
   state: PoolState = PoolState.Running;
 
-  readonly servers: ServerLists<Server> = {
-    login: new List(),
-    idle: new List(),
-    active: new List(),
-    used: new List(),
-    tested: new List(),
-    being_canceled: new List(),
-  };
+  readonly servers: ServerLists<Server> = serverLists();
   /** The clients that wait. */
   readonly queue = new Queue();
   readonly clients: Readonly<Record<PoolClientState, List<PoolClient>>> = {

@@ -1,6 +1,6 @@
 // The states of a server, the moves between them, and the only function that makes one.
 
-import type { List, ListNode } from '../util/list.ts';
+import { List, type ListNode } from '../util/list.ts';
 
 export const ServerState = {
   /** Dialled or logging in. Leaves when login is complete, or fails, or server_connect_timeout is over. */
@@ -39,6 +39,17 @@ export interface ServerStateful<S> extends ListNode<S> {
 
 /** The lists that a server lives in; the pool has them. */
 export type ServerLists<S extends ListNode<S>> = Readonly<Record<Exclude<ServerState, 'closed'>, List<S>>>;
+
+export function serverLists<S extends ListNode<S>>(): ServerLists<S> {
+  return {
+    login: new List(),
+    idle: new List(),
+    active: new List(),
+    used: new List(),
+    tested: new List(),
+    being_canceled: new List(),
+  };
+}
 
 /** Every change of a server's state. append: at the end of the new list instead of the front (oldest first). */
 export function moveServer<S extends ServerStateful<S>>(

@@ -86,3 +86,26 @@ export function upperBound(counts: BucketCounts): number {
   for (let i = BUCKETS - 1; i >= 0; i -= 1) if (counts[i]! > 0) return BOUNDS_MS[i]!;
   return 0;
 }
+
+/** A minute is so many slots, and is over when the oldest goes: it covers 50 to 60 seconds. */
+const SLOTS = 6;
+const SLOT_MS = 10_000;
+
+/** What a histogram had at the beginning of each slot of the last minute, oldest first. */
+export class LastMinute {
+  readonly #slots: BucketCounts[] = [];
+  #slotSince = Number.NEGATIVE_INFINITY;
+
+  /** From the timer, as often as it likes. */
+  tick(counts: BucketCounts, now: number): void {
+    if (now - this.#slotSince < SLOT_MS) return;
+    this.#slotSince = now;
+    this.#slots.push(counts.slice());
+    if (this.#slots.length > SLOTS) this.#slots.shift();
+  }
+
+  /** Of what there is now, what came within the last minute; all of it while there are fewer slots, which began with nothing. */
+  of(counts: BucketCounts): BucketCounts {
+    return this.#slots.length < SLOTS ? counts : since(counts, this.#slots[0]!);
+  }
+}

@@ -123,6 +123,10 @@ test('what is malformed, or no message of a query, harms nobody', async () => {
   console.send(sync);
   const messages = await console.readUntil('Z');
   expect([messages.length, messages.at(-2)?.fields?.C]).toEqual([501, '53400']);
+  for (let n = 0; n < 600; n += 1) console.send(build.bind({ portal: `p${n}`, statement: 's0' }));
+  console.send(sync);
+  const bound = await console.readUntil('Z');
+  expect([bound.length, bound.at(-2)?.fields?.C]).toEqual([502, '53400']);
   expect(types(await console.query('SHOW VERSION'))).toBe('TDCZ');
   await console.end();
 });
