@@ -1,5 +1,6 @@
 // Who may come in and where to, by the configuration in force: the checks before and after the password.
 
+import type { ClientWay } from '../auth/client-way.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import { CONSOLE_DATABASES, type Config, findDatabase, secretFor } from '../config/config.ts';
 import { effectiveSettings } from '../config/effective.ts';
@@ -40,7 +41,7 @@ export class ConfigGatekeeper implements Gatekeeper {
   }
 
   /** Before the password. Whether the database exists is told behind it, as Postgres does. */
-  admit(startup: ClientStartup): Admission {
+  admit(startup: ClientStartup, _way: ClientWay): Admission {
     const { config, clients, maxClients, isOpen } = this.#house;
     // The console stays reachable when the pooler is full or goes down: that is when it is needed.
     if (!CONSOLE_DATABASES.includes(startup.database)) {

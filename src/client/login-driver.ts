@@ -37,7 +37,8 @@ export class LoginDriver {
   /** reader: takes what follows the startup packet; whoever comes after the login reads on with it. */
   constructor(owner: LoginOwner, gatekeeper: Gatekeeper, reader: FrameReader) {
     this.#owner = owner;
-    this.#machine = new ClientLogin(gatekeeper);
+    const { isUnix, remoteAddress } = owner.stream;
+    this.#machine = new ClientLogin(gatekeeper, { address: isUnix ? null : remoteAddress, tls: null });
     this.#reader = reader;
   }
 

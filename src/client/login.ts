@@ -3,6 +3,7 @@
 
 import { type ClientAuth, type ClientAuthMethod, createClientAuth } from '../auth/client-auth.ts';
 import { type ClientAuthStep, isClientProtocolViolation } from '../auth/client-auth-step.ts';
+import type { ClientWay } from '../auth/client-way.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { NEWEST_MINOR, PROTOCOL_3_0, parseOptions, type StartupPacket } from '../protocol/startup.ts';
@@ -27,7 +28,7 @@ export type Admission =
   | { readonly ok: false; readonly error: PoolerError };
 
 export interface Gatekeeper {
-  admit(startup: ClientStartup): Admission;
+  admit(startup: ClientStartup, way: ClientWay): Admission;
   /** PgBouncer: ignore_startup_parameters. */
   ignoresParameter(name: string): boolean;
 }
@@ -53,13 +54,16 @@ const REFUSED = Buffer.from('N');
 const MAX_ENCRYPTION_REQUESTS = 2;
 
 export class ClientLogin {
+  /** How it came in; encryption changes it. */
+  way: ClientWay;
   readonly #gatekeeper: Gatekeeper;
   #encryptionRequests = 0;
   #startup: ClientStartup | null = null;
   #auth: ClientAuth | null = null;
   #negotiation: Buffer | null = null;
 
-  constructor(gatekeeper: Gatekeeper) {
+  constructor(gatekeeper: Gatekeeper, way: ClientWay) {
+    this.way = way;
     this.#gatekeeper = gatekeeper;
   }
 
@@ -112,7 +116,7 @@ export class ClientLogin {
     if (packet.minor > NEWEST_MINOR || packet.options.length > 0) {
       this.#negotiation = negotiateProtocolVersion(PROTOCOL_3_0 + startup.minor, packet.options);
     }
-    const admission = this.#gatekeeper.admit(startup);
+    const admission = this.#gatekeeper.admit(startup, this.way);
     if (!admission.ok) return fail(admission.error, admission.error.message);
     this.#auth = createClientAuth({ method: admission.method, user: startup.user, secret: admission.secret });
     return this.#step(this.#auth.begin());

@@ -84,6 +84,8 @@ const LINGER_AT_MOST_MS = 30_000;
 
 export class Stream {
   handler: StreamHandler;
+  /** It came over a Unix socket. Not to be guessed from an address that is missing: a closed TCP socket has none either. */
+  readonly isUnix: boolean;
   readonly #socket: OwnedSocket;
   #buffer: Buffer | null = null;
   #start = 0;
@@ -98,8 +100,9 @@ export class Stream {
   #leftBytes = 0;
   #unmovedSince = 0;
 
-  constructor(socket: Socket, handler: StreamHandler) {
+  constructor(socket: Socket, handler: StreamHandler, isUnix = false) {
     this.handler = handler;
+    this.isUnix = isUnix;
     this.#socket = socket;
     this.#socket[STREAM] = this;
     socket.setNoDelay(true);

@@ -15,13 +15,16 @@ export class Visit {
   readonly login: ClientLogin;
 
   constructor({ admission = LET_IN, ignored = [] }: Door = {}) {
-    this.login = new ClientLogin({
-      admit: (wish) => {
-        this.asked.push(wish);
-        return admission;
+    this.login = new ClientLogin(
+      {
+        admit: (wish) => {
+          this.asked.push(wish);
+          return admission;
+        },
+        ignoresParameter: (name) => ignored.includes(name),
       },
-      ignoresParameter: (name) => ignored.includes(name),
-    });
+      { address: '127.0.0.1', tls: null },
+    );
   }
 
   packet(bytes: Buffer): ClientLoginStep {
