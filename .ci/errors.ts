@@ -47,6 +47,7 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   socket_error: 'The connection failed: reset, or dead by TCP keepalive.',
   statement_mode_transaction: 'Its client opened a transaction block in pool_mode statement.',
   tcp_user_timeout: 'Postgres took, or acknowledged, nothing of what was sent to it for tcp_user_timeout.',
+  tls_failed: 'Postgres offers no encryption, or is not trusted as server_tls_sslmode asks. Clients are told at once.',
 };
 
 const intro = `# Errors and close reasons

@@ -22,6 +22,7 @@ import { type Dial, dial } from './net/dial.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
+import { TlsKeeper } from './net/tls-keeper.ts';
 import { DatabaseStats } from './observe/database-stats.ts';
 import { EventRing } from './observe/event-ring.ts';
 import { History } from './observe/history.ts';
@@ -75,6 +76,7 @@ export class App {
   readonly databaseStats: DatabaseStats;
   readonly history = new History(() => this.janitor.lateness);
   readonly tracer: Tracer;
+  readonly tls: TlsKeeper;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
@@ -103,6 +105,14 @@ export class App {
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.#dial = options.dial ?? dial;
     this.clock = options.clock ?? new SteadyClock();
+    this.tls = new TlsKeeper({
+      onReload: (prefix, problem) => {
+        if (problem === null) this.log.info({ side: prefix }, 'tls: new files are in force');
+        else
+          this.log.error({ side: prefix, problem }, 'tls: what was changed can not be used, what was in force stays');
+      },
+    });
+    this.tls.use(config);
     this.peers = new Peers({
       peers: () => this.config.peers,
       settings: () => this.config.settings,
@@ -132,6 +142,7 @@ export class App {
       takeBack: (pool, server, client) => this.leaks.takeBack(pool, server, client),
       onConfig: () => {
         this.#logFile?.reopen();
+        this.#useTls();
         this.#maxClients = this.#clientLimit();
         this.observer.events.resize(this.config.settings.event_ring_size);
       },
@@ -182,6 +193,7 @@ export class App {
         this.recentTimes.tick(this.pools, this.clock.now());
         this.databaseStats.tick(this.clock.now());
         this.history.tick(this.snapshot());
+        this.tls.tick(this.clock.now()).catch((error: unknown) => this.observer.bug(error));
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
       onBug: (error) => this.observer.bug(error),
@@ -325,6 +337,15 @@ export class App {
     );
   }
 
+  /** After a reload. Where encryption was off before, what can't be made keeps clients out: those that need it are told. */
+  #useTls(): void {
+    try {
+      this.tls.use(this.config);
+    } catch (error) {
+      this.log.error({ problem: (error as Error).message }, 'tls: can not be switched on');
+    }
+  }
+
   /** max_client_conn, held against the limit of open files. */
   #clientLimit(): number {
     const { settings, databases, users } = this.config;
@@ -341,7 +362,8 @@ export class App {
   }
 
   #cancel(server: Server, pool: Pool, done: () => void): void {
-    sendCancel(server, pool.target, this.#dial, pool.settings.cancel_wait_timeout, done);
+    const way = { dial: this.#dial, address: pool.target, tls: this.tls.wishOf(pool.settings) };
+    sendCancel(server, way, pool.settings.cancel_wait_timeout, done);
   }
 
   #makePoolContext(): PoolContext {
@@ -351,7 +373,7 @@ export class App {
       guard: this.leaks,
       tracer: this.tracer.isOn ? this.tracer : null,
       openServer: (pool, dedicated, owner) =>
-        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, owner, this.#dial),
+        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, owner, this.#dial, this.tls),
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
       mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
@@ -386,6 +408,9 @@ export class App {
     return {
       clock: app.clock,
       gatekeeper: app.#gatekeeper,
+      get tlsDoor() {
+        return app.tls.door;
+      },
       events: app.observer,
       lists: app.clients.lists,
       relayTables: makeRelayTables(app.config.settings.classify_max_bytes),

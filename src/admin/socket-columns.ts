@@ -37,7 +37,7 @@ export function socketColumns(stateOf: (row: SocketRow) => string): ColumnOf<Soc
     text('link', (row) => pointer(isServer(row) ? 'c' : 's', row.link)),
     // The process at the other end: Postgres' for a server, unknown for a client.
     int('remote_pid', (row) => (isServer(row) ? row.backendPid : 0)),
-    text('tls', () => ''),
+    text('tls', (row) => row.tls),
     text('application_name', (row) => printable(row.applicationName)),
     int('prepared_statements', (row) => row.preparedStatements),
     int('id', (row) => row.id),

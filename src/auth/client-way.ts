@@ -10,6 +10,8 @@ export interface ClientCertificate {
 
 export interface ClientTls {
   readonly certificate: ClientCertificate | null;
+  /** Why the certificate that it showed does not count; null: it does, or there is none. */
+  readonly certificateProblem: string | null;
   /** Hash of our certificate for tls-server-end-point (RFC 5929 section 4.1); null: its signature has no hash that can be used. */
   readonly endPointHash: Buffer | null;
 }

@@ -6,6 +6,7 @@
 import type { ScramKeys } from '../auth/scram.ts';
 import type { Settings } from '../config/settings-table.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
+import type { TlsDoor } from '../net/tls-door.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ClientCloseReason, PoolClient } from '../pool/pool-client.ts';
 import { Ticket } from '../pool/shares.ts';
@@ -76,6 +77,8 @@ export interface ClientHost {
   readonly clock: Clock;
   readonly settings: Settings;
   readonly gatekeeper: Gatekeeper;
+  /** Where connections are encrypted; null: they are not. */
+  readonly tlsDoor: TlsDoor | null;
   readonly events: ClientEvents;
   readonly relayTables: RelayTables;
   /** Clients that have not logged in, and those of the console. */
@@ -176,7 +179,7 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
     this.connectedAt = host.clock.now();
     this.activeAt = this.connectedAt;
     this.stream = makeStream(this);
-    this.#login = new LoginDriver(this, host.gatekeeper, this.#reader);
+    this.#login = new LoginDriver(this, host.gatekeeper, this.#reader, () => host.tlsDoor);
   }
 
   /** Who it is; null until the startup packet was read. */

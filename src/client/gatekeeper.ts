@@ -4,6 +4,7 @@ import type { ClientWay } from '../auth/client-way.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import { CONSOLE_DATABASES, type Config, findDatabase, secretFor } from '../config/config.ts';
 import { effectiveSettings } from '../config/effective.ts';
+import type { SslMode } from '../net/tls-request.ts';
 import type { Pool, PoolContext } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import { type ErrorCode, poolerError } from '../protocol/catalogue.ts';
@@ -40,9 +41,15 @@ export class ConfigGatekeeper implements Gatekeeper {
     return this.#house.config.settings.ignore_startup_parameters.includes(name);
   }
 
+  get offersTls(): boolean {
+    return this.#house.config.settings.client_tls_sslmode !== 'disable';
+  }
+
   /** Before the password. Whether the database exists is told behind it, as Postgres does. */
-  admit(startup: ClientStartup, _way: ClientWay): Admission {
+  admit(startup: ClientStartup, way: ClientWay): Admission {
     const { config, clients, maxClients, isOpen } = this.#house;
+    const unsafe = tlsProblem(config.settings.client_tls_sslmode, way);
+    if (unsafe !== null) return unsafe;
     // The console stays reachable when the pooler is full or goes down: that is when it is needed.
     if (!CONSOLE_DATABASES.includes(startup.database)) {
       if (!isOpen) return { ok: false, error: poolerError('pooler_shutdown') };
@@ -95,6 +102,15 @@ export class ConfigGatekeeper implements Gatekeeper {
     if (this.#house.isPaused(startup.database)) pool.pause();
     return pool;
   }
+}
+
+/** client_tls_sslmode, which is about TCP only. */
+function tlsProblem(mode: SslMode, way: ClientWay): Admission | null {
+  if (way.address === null || mode === 'disable' || mode === 'allow' || mode === 'prefer') return null;
+  if (way.tls === null) return { ok: false, error: poolerError('ssl_required') };
+  if (mode === 'require' || way.tls.certificate !== null) return null;
+  const detail = way.tls.certificateProblem ?? 'the client showed no certificate';
+  return { ok: false, error: poolerError('certificate_required'), detail };
 }
 
 function refused(code: ErrorCode, argument: string): Entry {

@@ -3,6 +3,7 @@
 
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream } from '../net/stream.ts';
+import type { TlsDoor } from '../net/tls-door.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { type FrameReader, holdTable } from '../protocol/frame-reader.ts';
 import { Frontend, typeName } from '../protocol/message-types.ts';
@@ -11,6 +12,9 @@ import { ClientLogin, type ClientLoginStep, type ClientStartup, type Gatekeeper 
 
 /** Postgres: PG_MAX_AUTH_TOKEN_LENGTH. Anything but an answer to our question is refused at its first byte. */
 export const LOGIN_TABLE = holdTable([Frontend.Password], 65_536);
+const AGREED = Buffer.from('S');
+/** RFC 8446 section 5.1: the content type of the first record. No length of a startup packet begins with it. */
+const TLS_HANDSHAKE = 0x16;
 /** What may wait unread while a key is derived: a message of the login and a bit. */
 const MAX_UNREAD_BYTES = 70_000;
 
@@ -31,15 +35,18 @@ export class LoginDriver {
   /** Null as soon as the startup packet is in: messages with a type follow. */
   #packets: StartupReader | null = new StartupReader();
   readonly #reader: FrameReader;
-  #isDeriving = false;
+  readonly #door: () => TlsDoor | null;
+  /** Nothing is read: a key is derived. */
+  #isBusy = false;
   #isOver = false;
 
   /** reader: takes what follows the startup packet; whoever comes after the login reads on with it. */
-  constructor(owner: LoginOwner, gatekeeper: Gatekeeper, reader: FrameReader) {
+  constructor(owner: LoginOwner, gatekeeper: Gatekeeper, reader: FrameReader, door: () => TlsDoor | null) {
     this.#owner = owner;
     const { isUnix, remoteAddress } = owner.stream;
     this.#machine = new ClientLogin(gatekeeper, { address: isUnix ? null : remoteAddress, tls: null });
     this.#reader = reader;
+    this.#door = door;
   }
 
   /** Who it says it is; null until the startup packet was read. */
@@ -62,6 +69,10 @@ export class LoginDriver {
   }
 
   #readPackets(packets: StartupReader, chunk: Buffer): void {
+    if (chunk[0] === TLS_HANDSHAKE && packets.bufferedBytes === 0 && this.#machine.maySpeakTls) {
+      this.#encrypt(chunk);
+      return;
+    }
     const packet = packets.push(chunk);
     if (packet === null) return;
     if (packet.kind === 'startup') {
@@ -78,7 +89,7 @@ export class LoginDriver {
 
   #readMessages(): void {
     const reader = this.#reader;
-    while (!this.#isOver && !this.#isDeriving && reader.next()) {
+    while (!this.#isOver && !this.#isBusy && reader.next()) {
       if (reader.type !== Frontend.Password) {
         this.#refuse(`expected password response, got message type ${typeName(reader.type)}`);
       } else if (!reader.first || !reader.last) this.#refuse('authentication message too long');
@@ -91,6 +102,10 @@ export class LoginDriver {
     switch (step.kind) {
       case 'send':
         this.#owner.stream.write(step.bytes);
+        return;
+      case 'encrypt':
+        this.#owner.stream.write(AGREED);
+        this.#encrypt(null);
         return;
       case 'derive':
         this.#derive(step);
@@ -109,11 +124,27 @@ export class LoginDriver {
     }
   }
 
+  /** direct: the begin of the handshake, which came without a request. Postgres: ProcessSSLStartup. */
+  #encrypt(direct: Buffer | null): void {
+    const door = this.#door();
+    if (door === null) {
+      this.#refuse('encryption was switched off meanwhile');
+      return;
+    }
+    this.#packets = new StartupReader();
+    door.encrypt(this.#owner.stream, direct, (guest) => {
+      if (this.#isOver) return;
+      this.#machine.way = { ...this.#machine.way, tls: guest };
+      if (direct !== null && !guest.hasAlpn)
+        this.#refuse('direct SSL connection without ALPN: the client has to name "postgresql"');
+    });
+  }
+
   #derive(step: Extract<ClientLoginStep, { kind: 'derive' }>): void {
-    this.#isDeriving = true;
+    this.#isBusy = true;
     saltPassword(step.password, step.salt, step.iterations)
       .then((salted) => {
-        this.#isDeriving = false;
+        this.#isBusy = false;
         if (this.#isOver) return;
         this.#take(this.#machine.derived(salted));
         this.#readMessages();

@@ -25,9 +25,12 @@ export interface ClientStartup {
 /** How a client that asked for a user and a database is let in, or why it isn't. */
 export type Admission =
   | { readonly ok: true; readonly method: ClientAuthMethod; readonly secret: string | null }
-  | { readonly ok: false; readonly error: PoolerError };
+  /** detail: for the log, where it says more than the client may know. */
+  | { readonly ok: false; readonly error: PoolerError; readonly detail?: string };
 
 export interface Gatekeeper {
+  /** Clients that ask for encryption get it, over TCP. */
+  readonly offersTls: boolean;
   admit(startup: ClientStartup, way: ClientWay): Admission;
   /** PgBouncer: ignore_startup_parameters. */
   ignoresParameter(name: string): boolean;
@@ -35,6 +38,8 @@ export interface Gatekeeper {
 
 export type ClientLoginStep =
   | { readonly kind: 'send'; readonly bytes: Buffer }
+  /** Say yes, and encrypt the connection; read nothing meanwhile. */
+  | { readonly kind: 'encrypt' }
   /** Run PBKDF2 off the loop, read nothing meanwhile, then call derived(). */
   | { readonly kind: 'derive'; readonly password: string; readonly salt: Buffer; readonly iterations: number }
   | { readonly kind: 'cancel'; readonly processId: number; readonly key: Buffer }
@@ -72,6 +77,11 @@ export class ClientLogin {
     return this.#startup !== null;
   }
 
+  /** Postgres: not over a Unix socket. */
+  get maySpeakTls(): boolean {
+    return this.way.tls === null && this.way.address !== null && this.#gatekeeper.offersTls;
+  }
+
   /** Who it says it is, for the log. */
   get startup(): ClientStartup | null {
     return this.#startup;
@@ -82,9 +92,11 @@ export class ClientLogin {
     switch (packet.kind) {
       case 'ssl':
       case 'gssenc':
+        // Postgres: behind the handshake it is no request any more.
+        if (this.way.tls !== null) return violation('unexpected encryption request on an encrypted connection');
         this.#encryptionRequests += 1;
         if (this.#encryptionRequests > MAX_ENCRYPTION_REQUESTS) return violation('too many encryption requests');
-        return { kind: 'send', bytes: REFUSED };
+        return packet.kind === 'ssl' && this.maySpeakTls ? { kind: 'encrypt' } : { kind: 'send', bytes: REFUSED };
       case 'cancel':
         return packet;
       case 'invalid':
@@ -117,7 +129,7 @@ export class ClientLogin {
       this.#negotiation = negotiateProtocolVersion(PROTOCOL_3_0 + startup.minor, packet.options);
     }
     const admission = this.#gatekeeper.admit(startup, this.way);
-    if (!admission.ok) return fail(admission.error, admission.error.message);
+    if (!admission.ok) return fail(admission.error, admission.detail ?? admission.error.message);
     this.#auth = createClientAuth({ method: admission.method, user: startup.user, secret: admission.secret });
     return this.#step(this.#auth.begin());
   }

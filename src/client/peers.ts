@@ -53,7 +53,8 @@ export class Peers {
     const { id } = peer;
     this.#active.set(id, this.countsOf(id).active + 1);
     const { cancel_wait_timeout } = this.#options.settings();
-    carryCancel(this.#options.dial, peer, cancelRequest(processId, key), cancel_wait_timeout, () => {
+    const way = { dial: this.#options.dial, address: peer, tls: null };
+    carryCancel(way, cancelRequest(processId, key), cancel_wait_timeout, () => {
       this.#active.set(id, this.countsOf(id).active - 1);
       done();
       this.#sendNext(id);

@@ -8,9 +8,11 @@ import { poolRows } from './table/pool.ts';
 import { queueRows } from './table/queue.ts';
 import type { Scope, SettingRow, SettingRows, ValueOf } from './table/row.ts';
 import { timeRows } from './table/time.ts';
+import { tlsRows } from './table/tls.ts';
 
 const settingsTable = {
   ...accessRows,
+  ...tlsRows,
   ...listenRows,
   ...poolRows,
   ...timeRows,
@@ -27,6 +29,7 @@ export type SettingKey = keyof Settings;
 export const topics: readonly { readonly title: string; readonly rows: SettingRows }[] = [
   { title: 'Addresses and sockets', rows: listenRows },
   { title: 'Who may come in', rows: accessRows },
+  { title: 'Encryption', rows: tlsRows },
   { title: 'Pools and servers', rows: poolRows },
   { title: 'Time', rows: timeRows },
   { title: 'The queue', rows: queueRows },

@@ -4,7 +4,9 @@
 // the rest into a writev. Ownership: a buffer that was written must not be changed afterwards.
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { SYSTEM_KEEPIDLE_MS } from './keepalive-default.ts';
+import { describeTls, endPointHash, peerCertificate } from './tls-peer.ts';
 
 /** What a stream tells its owner. */
 export interface StreamHandler {
@@ -56,6 +58,8 @@ function onError(this: OwnedSocket, error: Error): void {
   this[STREAM]!.ended(error);
 }
 
+function ignore(): void {}
+
 /**
  * Node (stream_base.cc): EmitToJSStreamListener gives each read a buffer of this size. One that came back full says that more
  * waits; libuv (uv__read) would read up to 32 in a row before it looks at another socket.
@@ -86,7 +90,10 @@ export class Stream {
   handler: StreamHandler;
   /** It came over a Unix socket. Not to be guessed from an address that is missing: a closed TCP socket has none either. */
   readonly isUnix: boolean;
-  readonly #socket: OwnedSocket;
+  #socket: OwnedSocket;
+  /** Its socket is being encrypted: what is read and closed there is not this stream's yet. */
+  #isReleased = false;
+  #keepAlive: KeepAlive | null = null;
   #buffer: Buffer | null = null;
   #start = 0;
   #end = 0;
@@ -104,13 +111,62 @@ export class Stream {
     this.handler = handler;
     this.isUnix = isUnix;
     this.#socket = socket;
-    this.#socket[STREAM] = this;
+    this.#listen(socket);
+  }
+
+  #listen(socket: OwnedSocket): void {
+    socket[STREAM] = this;
     socket.setNoDelay(true);
     socket.on('data', onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onEnd);
     socket.on('error', onError);
+  }
+
+  /** The socket so far, for whoever encrypts it. Until adopt() or fail() nothing is read, written or heard here. */
+  release(): Socket {
+    const socket = this.#socket;
+    this.#isReleased = true;
+    socket.removeListener('data', onData);
+    socket.removeListener('drain', onDrain);
+    socket.removeListener('end', onEnd);
+    socket.removeListener('close', onEnd);
+    socket.removeListener('error', onError);
+    socket.on('error', ignore);
+    socket.pause();
+    return socket;
+  }
+
+  /** Goes on over this socket: the encrypted one, or another in the place of the first. */
+  adopt(socket: Socket): void {
+    this.#isReleased = false;
+    this.#socket = socket;
+    if (this.#over) {
+      socket.on('error', ignore);
+      socket.destroy();
+      return;
+    }
+    this.#listen(socket);
+    if (this.#keepAlive !== null) this.setKeepAlive(this.#keepAlive);
+    if (this.#readingPaused) socket.pause();
+    else socket.resume();
+  }
+
+  /** The connection came to nothing: closes, and the owner is told why; null: the peer has closed it. */
+  fail(error: Error | null): void {
+    this.ended(error);
+  }
+
+  /** Version and cipher; empty: not encrypted. */
+  get tls(): string {
+    return this.#socket instanceof TLSSocket ? describeTls(this.#socket) : '';
+  }
+
+  /** RFC 5929: hash of the peer's certificate; null: there is none, or none that can be used. */
+  get peerEndPointHash(): Buffer | null {
+    const certificate = this.#socket instanceof TLSSocket ? peerCertificate(this.#socket) : null;
+    return certificate === null ? null : endPointHash(certificate);
   }
 
   get remoteAddress(): string {
@@ -166,7 +222,7 @@ export class Stream {
   }
 
   write(bytes: Buffer): void {
-    if (!this.#over) this.#socket.write(bytes);
+    if (!this.#over && !this.#isReleased) this.#socket.write(bytes);
   }
 
   /** Adds buffer[start, end) to the batch that flush() writes. */
@@ -258,12 +314,17 @@ export class Stream {
   setKeepAlive(keepAlive: KeepAlive): void {
     // Node before 24.19 ignores the last two arguments. libuv: uv_tcp_keepalive refuses an idle time of 0, and with it the rest.
     const { idleMs, intervalMs, count } = keepAlive;
+    this.#keepAlive = keepAlive;
     this.#socket.setKeepAlive(true, idleMs || SYSTEM_KEEPIDLE_MS, intervalMs || undefined, count || undefined);
   }
 
   /** Sends the last bytes, closes, and cuts the connection when the peer does not take them in time. */
   end(lastBytes: Buffer | null): void {
     if (this.#over) return;
+    if (this.#isReleased) {
+      this.destroy();
+      return;
+    }
     this.flush();
     this.#over = true;
     const socket = this.#socket;

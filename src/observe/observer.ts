@@ -24,6 +24,7 @@ const WARNING_REASONS: ReadonlySet<ServerCloseReason> = new Set([
   'server_connect_timeout',
   'socket_error',
   'tcp_user_timeout',
+  'tls_failed',
 ]);
 
 /** Nobody is in the pool: the login failed. */
@@ -31,6 +32,7 @@ const LOGIN_REASONS: ReadonlySet<ServerCloseReason> = new Set([
   'connect_failed',
   'login_failed',
   'server_connect_timeout',
+  'tls_failed',
 ]);
 
 /** Ends of servers that cost a new login and are nobody's error. */

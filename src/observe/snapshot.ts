@@ -29,6 +29,8 @@ interface SocketFacts {
   readonly port: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Version and cipher; empty: not encrypted. */
+  readonly tls: string;
   /** Wall clock, ms since the epoch. */
   readonly connectTime: number;
   readonly requestTime: number;
@@ -223,6 +225,7 @@ function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
     port: stream.remotePort,
     localAddress: stream.localAddress,
     localPort: stream.localPort,
+    tls: stream.tls,
     connectTime: client.connectTime,
     requestTime: wallNow - (now - client.activeAt),
     waitMs: client.state === 'waiting' ? now - client.waitingSince : 0,
@@ -293,6 +296,7 @@ function serverRow(pool: Pool, server: Server, holder: Client | null, { now, wal
     port: stream.remotePort,
     localAddress: stream.localAddress,
     localPort: stream.localPort,
+    tls: stream.tls,
     connectTime: wallNow - (now - server.createdAt),
     requestTime: wallNow - (now - (server.requestedAt || server.createdAt)),
     closeNeeded: server.closeReason !== null,

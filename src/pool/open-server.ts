@@ -5,7 +5,8 @@ import type { ServerAuthOptions } from '../auth/server-auth.ts';
 import { type Config, secretFor } from '../config/config.ts';
 import { keepAliveOf } from '../config/effective.ts';
 import type { Dial } from '../net/dial.ts';
-import { Stream } from '../net/stream.ts';
+import { openStream } from '../net/open-stream.ts';
+import type { TlsKeeper } from '../net/tls-keeper.ts';
 import { ServerLogin } from '../server/login.ts';
 import { Server, type ServerOwner } from '../server/server.ts';
 import type { Clock } from '../util/clock.ts';
@@ -20,6 +21,7 @@ export function openServer(
   dedicated: ReadonlyMap<string, string> | null,
   owner: ServerOwner,
   dial: Dial,
+  tls: TlsKeeper,
 ): Server {
   const { target, settings } = pool;
   const login = new ServerLogin({
@@ -28,12 +30,11 @@ export function openServer(
     parameters: new Map([...Object.entries(target.startupParameters), ...(dedicated ?? [])]),
     credentials: credentialsOf(pool, config),
   });
-  const socket = dial(target);
   return new Server(
     id,
     owner,
-    (handler) => {
-      const stream = new Stream(socket, handler);
+    (handler, ready) => {
+      const stream = openStream(dial, target, tls.wishOf(settings), handler, ready);
       if (settings.tcp_keepalive) stream.setKeepAlive(keepAliveOf(settings));
       return stream;
     },

@@ -28,6 +28,13 @@ export const CATALOGUE = {
     message: 'password authentication failed for user "%s"',
     safeToRetry: false,
   },
+  certificate_required: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: 'connection requires a valid client certificate',
+    hint: 'Name a certificate and its key (sslcert, sslkey) that client_tls_ca_file has signed. The log of pgsluice says what was wrong.',
+    safeToRetry: false,
+  },
   client_idle_timeout: {
     sqlstate: '57P05',
     severity: 'FATAL',
@@ -192,6 +199,13 @@ export const CATALOGUE = {
     severity: 'FATAL',
     message: 'simple query protocol disabled (disable_pqexec)',
     hint: 'Use the extended query protocol, or unset disable_pqexec.',
+    safeToRetry: false,
+  },
+  ssl_required: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: 'SSL required: client_tls_sslmode lets nobody in without encryption',
+    hint: 'Connect with sslmode=require or stricter.',
     safeToRetry: false,
   },
   statement_mode_transaction: {

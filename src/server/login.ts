@@ -36,6 +36,8 @@ export class ServerLogin {
   cancelKey: Buffer = Buffer.alloc(0);
   /** Every ParameterStatus of the login. */
   readonly reported = new Map<string, string>();
+  /** Of the certificate that Postgres has shown, for channel binding; null: none that can be used. */
+  endPointHash: Buffer | null = null;
   readonly #options: ServerLoginOptions;
   readonly #auth: ServerAuth;
   #authenticated = false;

@@ -5,6 +5,7 @@
 
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
+import { TlsRefusal } from '../net/tls-request.ts';
 import type { PoolerError } from '../protocol/catalogue.ts';
 import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
 import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
@@ -109,7 +110,8 @@ export type ServerCloseReason =
   | 'shutdown'
   | 'socket_error'
   | 'statement_mode_transaction'
-  | 'tcp_user_timeout';
+  | 'tcp_user_timeout'
+  | 'tls_failed';
 
 /** Postgres: authentication and startup messages are small; PgBouncer takes at most 64 kB too. */
 const LOGIN_TABLE = holdEverything(65_536);
@@ -266,11 +268,11 @@ export class Server implements StreamHandler, ListNode<Server> {
   /** And its holder's client has read them. */
   #isFatalTold = false;
 
-  /** The stream may still be connecting: the startup packet is queued on it. */
+  /** makeStream calls `ready` when the startup packet may be sent: at once, if only to be queued, or when the connection is encrypted. */
   constructor(
     id: number,
     owner: ServerOwner,
-    makeStream: (handler: StreamHandler) => Stream,
+    makeStream: (handler: StreamHandler, ready: (stream: Stream) => void) => Stream,
     login: ServerLogin,
     clock: Clock,
     maxPacketSize: number,
@@ -283,8 +285,10 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.activeAt = this.createdAt;
     this.lifetimeShare = 0.8 + Math.random() * 0.2;
     this.#reader = new FrameReader(LOGIN_TABLE, maxPacketSize);
-    this.stream = makeStream(this);
-    this.stream.write(login.begin());
+    this.stream = makeStream(this, (stream) => {
+      login.endPointHash = stream.peerEndPointHash;
+      stream.write(login.begin());
+    });
   }
 
   /** As it told at login; 0: it did not. */
@@ -514,7 +518,10 @@ export class Server implements StreamHandler, ListNode<Server> {
 
   onEnd(error: Error | null): void {
     const wasLogin = this.#login !== null;
-    if (error === null) this.#lost(wasLogin ? 'login_failed' : 'eof', 'the server closed the connection unexpectedly');
+    if (error instanceof TlsRefusal)
+      this.#gone('tls_failed', error.message, { severity: 'FATAL', sqlstate: '08001', message: error.message });
+    else if (error === null)
+      this.#lost(wasLogin ? 'login_failed' : 'eof', 'the server closed the connection unexpectedly');
     else this.#lost(wasLogin ? 'connect_failed' : 'socket_error', error.message);
   }
 

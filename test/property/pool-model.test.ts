@@ -97,7 +97,7 @@ class Real {
 
   #config() {
     const text = `{ listen_port: 0, http_listen_port: 0, log_level: fatal, auth_type: any, default_pool_size: ${this.poolSize}, query_wait_timeout: 10s, application_weights: { b: 3 }, max_waiting_clients: ${this.maxWaiting},
-      idle_transaction_timeout: 60s, databases: { app: { host: memory } } }`;
+      idle_transaction_timeout: 60s, server_tls_sslmode: disable, databases: { app: { host: memory } } }`;
     const result = parseConfig(text);
     if (!result.ok) throw new Error(result.problems.map((problem) => problem.message).join('\n'));
     return result.config;

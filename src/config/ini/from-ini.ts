@@ -137,11 +137,6 @@ class Converter {
     }
     if (!this.#root.has('listen_addr'))
       this.#note('listen_addr', 'is not set: PgBouncer has a Unix socket only then, pgsluice listens on 127.0.0.1');
-    if (otherSetting('server_tls_sslmode', 'global') && !isLeftOut.has('server_tls_sslmode'))
-      this.#note(
-        'server_tls_sslmode',
-        'is not set: PgBouncer encrypts where Postgres offers it (prefer), this version never does',
-      );
   }
 
   #entry(entry: IniEntry, scope: Scope, map: Map<string, MapEntry>): void {
@@ -208,8 +203,7 @@ class Converter {
   #other(path: string, value: string, place: IniPlace, other: OtherSetting): void {
     if (other.accepts?.includes(value.toLowerCase())) return;
     const isHarmless = other.fate === 'no_effect' || other.ini === 'dropped';
-    const isPreference = path === 'server_tls_sslmode' && /^(allow|prefer)$/i.test(value);
-    this.#leaveOut({ keyPlace: place }, path, other.why, !isHarmless && !isPreference);
+    this.#leaveOut({ keyPlace: place }, path, other.why, !isHarmless);
   }
 
   #leaveOut({ keyPlace }: Pick<IniEntry, 'keyPlace'>, path: string, why: string, matters: boolean): void {

@@ -16,9 +16,6 @@ export interface OtherSetting {
   readonly ini?: 'dropped';
 }
 
-const tlsLater = { fate: 'later', why: 'TLS is not in this version yet' } as const;
-/** Without the sslmode that it goes with it does nothing. */
-const tlsDetail = { ...tlsLater, ini: 'dropped' } as const;
 const authLater = {
   fate: 'later',
   why: 'auth_query is not in this version yet',
@@ -47,15 +44,10 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
   auth_ldap_options: { fate: 'refused', why: 'LDAP is not supported', ini: 'dropped' },
   auth_query: { ...authLater, ini: 'dropped' },
   auth_user: authLater,
-  client_tls13_ciphers: tlsLater,
-  client_tls_ca_file: tlsDetail,
-  client_tls_cert_file: tlsDetail,
-  client_tls_ciphers: tlsDetail,
-  client_tls_dheparams: tlsDetail,
-  client_tls_ecdhcurve: tlsDetail,
-  client_tls_key_file: tlsDetail,
-  client_tls_protocols: tlsDetail,
-  client_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
+  client_tls_dheparams: {
+    fate: 'no_effect',
+    why: 'keys are exchanged over elliptic curves only: client_tls_ecdhcurve',
+  },
   conffile: { fate: 'refused', why: 'the file is given on the command line: --config FILE', ini: 'dropped' },
   dns_max_ttl: dnsLater,
   dns_nxdomain_ttl: dnsLater,
@@ -81,13 +73,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     fate: 'no_effect',
     why: 'a plain secret is made a SCRAM secret with 4096 iterations, as Postgres does by default; a stored SCRAM secret carries its own number',
   },
-  server_tls13_ciphers: tlsLater,
-  server_tls_ca_file: tlsDetail,
-  server_tls_cert_file: tlsDetail,
-  server_tls_ciphers: tlsDetail,
-  server_tls_key_file: tlsDetail,
-  server_tls_protocols: tlsDetail,
-  server_tls_sslmode: { ...tlsLater, accepts: ['disable'] },
   service_name: windowsNone,
   suspend_timeout: { fate: 'no_effect', why: 'SUSPEND does not exist, as in PgBouncer since 1.26; use so_reuseport' },
   syslog: syslogNone,

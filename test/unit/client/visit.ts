@@ -8,19 +8,21 @@ const LET_IN: Admission = { ok: true, method: 'trust', secret: 'pencil' };
 export interface Door {
   admission?: Admission;
   ignored?: readonly string[];
+  offersTls?: boolean;
 }
 
 export class Visit {
   readonly asked: ClientStartup[] = [];
   readonly login: ClientLogin;
 
-  constructor({ admission = LET_IN, ignored = [] }: Door = {}) {
+  constructor({ admission = LET_IN, ignored = [], offersTls = false }: Door = {}) {
     this.login = new ClientLogin(
       {
         admit: (wish) => {
           this.asked.push(wish);
           return admission;
         },
+        offersTls,
         ignoresParameter: (name) => ignored.includes(name),
       },
       { address: '127.0.0.1', tls: null },

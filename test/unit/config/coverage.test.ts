@@ -11,7 +11,7 @@ function tested(): Set<string> {
   const names = new Set<string>();
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts'))) {
     const text = readFileSync(join(folder, file), 'utf8');
-    for (const [, name] of text.matchAll(/\btest\(\s*['"`]([a-z_]+): /g)) names.add(name!);
+    for (const [, name] of text.matchAll(/\btest\(\s*['"`]([a-z0-9_]+): /g)) names.add(name!);
   }
   return names;
 }

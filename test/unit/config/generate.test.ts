@@ -22,7 +22,7 @@ describe('the example', () => {
   });
 
   test('shows every setting with its default', () => {
-    const all = generateExample().replaceAll(/^#([a-z_]+:)/gm, '$1');
+    const all = generateExample().replaceAll(/^#([a-z0-9_]+:)/gm, '$1');
     const { settings } = good(all, { env });
     expect(settings).toEqual(defaultSettings);
     for (const key of rowsOf.global.keys()) expect(all).toMatch(new RegExp(`^${key}: `, 'm'));

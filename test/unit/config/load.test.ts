@@ -167,7 +167,7 @@ users: [a]
       "f.yaml:3:1: defalt_pool_size: unknown setting 'defalt_pool_size', did you mean 'default_pool_size'?",
       "f.yaml:4:21: query_wait_timeout: '10m' has the unit m: minutes are min",
       "f.yaml:5:18: max_client_conn: 'abc' is not a whole number",
-      "f.yaml:6:1: client_tls_sslmode: TLS is not in this version yet (only 'disable' is possible)",
+      'f.yaml:6:21: client_tls_sslmode: require needs client_tls_cert_file and client_tls_key_file',
       "f.yaml:7:1: pool_size: can't stand here: it belongs in an entry of databases: or in an entry of users:",
       'f.yaml:8:1: auth_type: stands here a second time',
       'f.yaml:10:14: databases.pgbouncer: this name is reserved for the console',
