@@ -41,6 +41,11 @@ function onData(this: OwnedSocket, chunk: Buffer): void {
     handler.onBug(error);
   }
 }
+/** Records come in pieces of 16 kB, many from one read of the system: so many bytes are a full read here. */
+function onTlsData(this: OwnedSocket, chunk: Buffer): void {
+  this[STREAM]!.countTlsRead(chunk.length);
+  onData.call(this, chunk);
+}
 function onDrain(this: OwnedSocket): void {
   const stream = this[STREAM]!;
   const { handler } = stream;
@@ -101,6 +106,8 @@ export class Stream {
   #over = false;
   #readingPaused = false;
   #yielding = false;
+  /** Read over TLS since it yielded last. */
+  #tlsBytes = 0;
   /** Chunks whose memory is given back when what was written has left. */
   #spent: Buffer[] | null = null;
   /** For unmovedSince(): bytes that had left when it was last asked, and since when they are so many. */
@@ -117,7 +124,7 @@ export class Stream {
   #listen(socket: OwnedSocket): void {
     socket[STREAM] = this;
     socket.setNoDelay(true);
-    socket.on('data', onData);
+    socket.on('data', socket instanceof TLSSocket ? onTlsData : onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onEnd);
@@ -284,6 +291,13 @@ export class Stream {
     if (!this.#readingPaused) this.#socket.pause();
   }
 
+  countTlsRead(bytes: number): void {
+    this.#tlsBytes += bytes;
+    if (this.#tlsBytes < FULL_READ) return;
+    this.#tlsBytes = 0;
+    this.yieldTurn();
+  }
+
   takeTurn(): void {
     this.#yielding = false;
     if (!this.#readingPaused && !this.#over) this.#socket.resume();
@@ -329,6 +343,7 @@ export class Stream {
     this.#over = true;
     const socket = this.#socket;
     socket.removeListener('data', onData);
+    socket.removeListener('data', onTlsData);
     socket.resume(); // so that the peer's own close is seen
     socket.setTimeout(LINGER_MS, () => socket.destroy());
     const deadline = setTimeout(() => socket.destroy(), LINGER_AT_MOST_MS);

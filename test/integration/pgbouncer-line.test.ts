@@ -135,7 +135,7 @@ test('an ini with problems is refused with all of them, each with its file and l
   expect(await command.exit()).toBe(1);
   expect(command.output).toEqual([
     `${join(dir, 'pgbouncer.ini')}:9:13: pool_mode: 'fast' is not one of session, transaction, statement`,
-    `${join(dir, 'pgbouncer.ini')}:10:1: client_tls_sslmode: TLS is not in this version yet`,
+    `${join(dir, 'pgbouncer.ini')}:10:22: client_tls_sslmode: require needs client_tls_cert_file and client_tls_key_file`,
   ]);
 });
 

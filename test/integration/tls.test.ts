@@ -1,6 +1,6 @@
 // Encryption on both sides: who gets it, who is refused, and with which words.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import pg from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { Authority, type Certificate, encryptPostgres } from '../support/certifi
 import { queryOn, usePrivatePostgres } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { cancel } from '../support/wire.ts';
-import { poolerFor } from './settings/for-settings.ts';
+import { expectNever, poolerFor } from './settings/for-settings.ts';
 
 let ca: Authority;
 let stranger: Authority;
@@ -113,6 +113,27 @@ describe('a client', () => {
     const [row] = await queryOn<{ text: string }>(config, "SELECT repeat('abcdefgh', 1000000) AS text");
     expect(row?.text.length).toBe(8_000_000);
     expect(await queryOn(config, 'SELECT length($1) AS length', [row?.text])).toEqual([{ length: 8_000_000 }]);
+  });
+});
+
+describe('a client that does not read', () => {
+  it('stops Postgres from sending, encrypted or not', async () => {
+    const pooler = await poolerFor(target(), { ...doorSettings(), client_tls_sslmode: 'require' });
+    const client = new pg.Client({ ...pooler.config, ssl: { ca: ca.cert } });
+    client.on('error', () => {});
+    await client.connect();
+    const socket = (client as unknown as { connection: { stream: Socket } }).connection.stream;
+    const answer = client.query("SELECT repeat('x', 100000) FROM generate_series(1, 2000)");
+    await waitUntil(() => [...pooler.app.clients].some(({ server }) => server?.isRunning === true));
+    socket.pause();
+    const one = [...pooler.app.clients].find(({ server }) => server !== null)!;
+    await waitUntil(() => one.server?.stream.isReadingPaused === true && one.stream.unsentBytes > 0);
+    const unsent = one.stream.unsentBytes;
+    expect(unsent).toBeLessThan(4_000_000);
+    await expectNever(() => one.stream.unsentBytes > unsent, 300);
+    socket.resume();
+    expect((await answer).rowCount).toBe(2000);
+    await client.end();
   });
 });
 

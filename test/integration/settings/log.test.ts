@@ -110,6 +110,8 @@ test('logfile: it gets the log besides standard output, and a reload opens it ag
   const logfile = join(directory, 'pgsluice.log');
   const command = await commandWith({ logfile });
   await command.line('pgsluice is up');
+  // Standard output comes first: the file has its line in the next moment.
+  await waitUntil(() => readFileSync(logfile, 'utf8').includes('pgsluice is up'));
   expect(readFileSync(logfile, 'utf8')).toBe(`${command.output.join('\n')}\n`);
   renameSync(logfile, `${logfile}.1`);
   command.signal('SIGHUP');
