@@ -31,8 +31,21 @@ export type ClientAuthStep =
       readonly keys?: ScramKeys;
       readonly password?: string;
     }
-  /** Refuse and close. `detail` is for the log; it holds nothing secret and nothing that the client sent. */
-  | { readonly kind: 'fail'; readonly reason: ClientFailReason; readonly detail: string };
+  /**
+   * Refuse and close. `detail` is for the log; it holds nothing secret and nothing that the client sent.
+   * `told`: what Postgres tells the client in this case, where it has words of its own for it.
+   */
+  | {
+      readonly kind: 'fail';
+      readonly reason: ClientFailReason;
+      readonly detail: string;
+      readonly told?: ToldByPostgres;
+    };
+
+export interface ToldByPostgres {
+  readonly code: 'protocol_violation' | 'channel_binding_failed';
+  readonly message: string;
+}
 
 /** What one method does. ClientAuth sees to it that each call comes when it may. */
 export interface ClientAuthFlow {

@@ -20,6 +20,8 @@ export interface ClientAuthOptions {
   readonly secret: string | null;
   /** For secrets that are plain passwords, and for users without one: 1 to 1,000,000, default 4096. */
   readonly scramIterations?: number;
+  /** Hash of our certificate (RFC 5929 section 4.1): SCRAM is offered with channel binding. null: it is not. */
+  readonly endPointHash?: Buffer | null;
   /** What method md5 asks of a user without a secret: choose what it asks of most others, so that strangers don't stand out. */
   readonly strangersGet?: 'md5' | 'scram-sha-256';
   /** Makes the salts of users that have no verifier; random for each process by default. */
@@ -82,7 +84,7 @@ function flowOf(options: ClientAuthOptions): ClientAuthFlow {
   if (method === 'md5' && !wantsScram(secret, options.strangersGet ?? 'md5')) {
     return new ClientMd5(user, secret, (options.randomBytes ?? randomBytes)(4));
   }
-  return new ClientScram(scramSourceOf(options, secret), options.nonce ?? scramNonce);
+  return new ClientScram(scramSourceOf(options, secret), options.nonce ?? scramNonce, options.endPointHash ?? null);
 }
 
 function wantsScram(secret: Secret | null, strangersGet: ClientAuthMethod): boolean {

@@ -1,15 +1,18 @@
-// SCRAM-SHA-256 with a client: we are the server of the exchange. Driven by client-auth.ts only, which keeps the order of calls.
-// RFC 5802 section 3 (the exchange), 5 (messages), 6 (channel binding flags), 7 (formal syntax); RFC 7677.
+// SCRAM-SHA-256 and -PLUS with a client: we are the server of the exchange. Driven by client-auth.ts only, which keeps the order.
+// RFC 5802 section 3 (the exchange), 5 (messages), 6 (channel binding flags), 7 (formal syntax); RFC 7677; RFC 5929.
 // Postgres: scram_exchange, read_client_first_message, read_client_final_message, verify_client_proof, mock_scram_secret
 // (src/backend/libpq/auth-scram.c); CheckSASLAuth (auth-sasl.c).
-import type { ClientAuthFlow, ClientAuthStep, ClientFailReason } from './client-auth-step.ts';
+import type { ClientAuthFlow, ClientAuthStep, ClientFailReason, ToldByPostgres } from './client-auth-step.ts';
 import {
   AttributeReader,
+  channelBinding,
   clientKeyOf,
   decodeKey,
+  endPointBinding,
   isPrintable,
   sameBytes,
   scramMechanism,
+  scramPlusMechanism,
   scramSignature,
   serverKeyOf,
   storedKeyOf,
@@ -35,7 +38,7 @@ export type ScramSource =
 
 /** What stays between client-first and client-final. */
 interface Challenge {
-  /** `n` or `y`, as the client said it. */
+  /** `n`, `y` or `p=tls-server-end-point`, as the client said it. */
   readonly flag: string;
   readonly clientFirstBare: string;
   readonly nonce: string;
@@ -54,16 +57,21 @@ const clientFinalSyntax = 'client-final-message is not well formed';
 export class ClientScram implements ClientAuthFlow {
   readonly #source: ScramSource;
   readonly #nonce: () => string;
+  readonly #endPointHash: Buffer | null;
   #challenge: Challenge | null = null;
   #proof: Proof | null = null;
 
-  constructor(source: ScramSource, nonce: () => string) {
+  /** `endPointHash`: of our certificate; null: channel binding is not offered. */
+  constructor(source: ScramSource, nonce: () => string, endPointHash: Buffer | null) {
     this.#source = source;
     this.#nonce = nonce;
+    this.#endPointHash = endPointHash;
   }
 
   begin(): ClientAuthStep {
-    return { kind: 'request', code: authSasl, data: Buffer.from(`${scramMechanism}\0\0`) };
+    // Best first: a client takes the first one that it speaks.
+    const offered = this.#endPointHash === null ? [scramMechanism] : [scramPlusMechanism, scramMechanism];
+    return { kind: 'request', code: authSasl, data: Buffer.from(`${offered.join('\0')}\0\0`) };
   }
 
   next(body: Buffer): ClientAuthStep {
@@ -80,15 +88,20 @@ export class ClientScram implements ClientAuthFlow {
   #first(body: Buffer): ClientAuthStep {
     const end = body.indexOf(0);
     if (end === -1 || body.length < end + 5) return fail('malformed', 'SASLInitialResponse is too short');
-    if (body.toString('latin1', 0, end) !== scramMechanism) {
+    const mechanism = body.toString('latin1', 0, end);
+    const isPlus = mechanism === scramPlusMechanism && this.#endPointHash !== null;
+    if (!isPlus && mechanism !== scramMechanism) {
       return fail('mechanism', 'the client selected a SASL mechanism that was not offered');
     }
     const length = body.readInt32BE(end + 1);
     if (length !== body.length - end - 5) return fail('malformed', 'SASLInitialResponse has a wrong length inside');
     const text = body.toString('latin1', end + 5);
-    const header = /^([ny]),,/.exec(text);
+    const header = /^([ny]|p=[^,]*),,/.exec(text);
     if (header === null) return refuseHeader(text);
-    return this.#challengeTo(header[1]!, text.slice(header[0].length));
+    return (
+      refuseFlag(header[1]!, isPlus, this.#endPointHash !== null) ??
+      this.#challengeTo(header[1]!, text.slice(header[0].length))
+    );
   }
 
   /** client-first-message-bare: `n=name,r=nonce`. Postgres: the name is ignored, the one of the startup packet counts. */
@@ -116,11 +129,19 @@ export class ClientScram implements ClientAuthFlow {
     const attributes = new AttributeReader(text);
     const binding = attributes.takeValue('c');
     if (binding === null) return fail('malformed', clientFinalSyntax);
-    if (binding !== Buffer.from(`${challenge.flag},,`).toString('base64')) {
-      return fail(
-        'channel_binding',
-        'the channel binding of client-final-message is not the one of client-first-message',
-      );
+    const isBound = challenge.flag.startsWith('p');
+    if (binding !== channelBinding(challenge.flag, isBound ? this.#endPointHash : null)) {
+      return isBound
+        ? fail(
+            'channel_binding',
+            'the client sees another certificate than ours: somebody may sit between',
+            checkFailed,
+          )
+        : fail(
+            'channel_binding',
+            'client-final-message binds another way than client-first-message',
+            unexpectedBinding,
+          );
     }
     const nonce = attributes.takeValue('r');
     if (nonce === null) return fail('malformed', 'client-final-message has no nonce');
@@ -166,13 +187,39 @@ export class ClientScram implements ClientAuthFlow {
 
 const mockKey = Buffer.alloc(32);
 
-/** Why a client-first-message does not begin with `n,,` or `y,,`. */
+/** What Postgres says (read_client_first_message, read_client_final_message). */
+const malformed: ToldByPostgres = { code: 'protocol_violation', message: 'malformed SCRAM message' };
+const unexpectedBinding: ToldByPostgres = {
+  code: 'protocol_violation',
+  message: 'unexpected SCRAM channel-binding attribute in client-final-message',
+};
+const checkFailed: ToldByPostgres = { code: 'channel_binding_failed', message: 'SCRAM channel binding check failed' };
+const downgraded: ToldByPostgres = {
+  code: 'channel_binding_failed',
+  message: 'SCRAM channel binding negotiation error',
+};
+
+/** Why the flag of a client-first-message does not fit the mechanism that the client selected; null: it does. */
+function refuseFlag(flag: string, isPlus: boolean, isOffered: boolean): ClientAuthStep | null {
+  if (flag.startsWith('p=')) {
+    if (!isPlus)
+      return fail('channel_binding', 'the client binds the channel with a mechanism that does not', malformed);
+    if (flag === `p=${endPointBinding}`) return null;
+    const type = flag.slice(2, 32).replaceAll(/[^\x21-\x7e]/g, '?');
+    const message = `unsupported SCRAM channel-binding type "${type}"`;
+    return fail('channel_binding', 'the client binds what is not known here', { code: 'protocol_violation', message });
+  }
+  if (isPlus) return fail('channel_binding', 'the client selected channel binding, and does not bind', malformed);
+  if (flag === 'n' || !isOffered) return null;
+  return fail('channel_binding', 'the client did not see that channel binding was offered: a downgrade', downgraded);
+}
+
+/** Why a client-first-message does not begin with one of the three flags and two commas. */
 function refuseHeader(text: string): ClientAuthStep {
-  if (/^p=/.test(text)) return fail('channel_binding', 'the client requires channel binding, which was not offered');
-  if (/^[ny],a=/.test(text)) return fail('authzid', 'the client asks to act as another user');
+  if (/^([ny]|p=[^,]*),a=/.test(text)) return fail('authzid', 'the client asks to act as another user');
   return fail('malformed', clientFirstSyntax);
 }
 
-function fail(reason: ClientFailReason, detail: string): ClientAuthStep {
-  return { kind: 'fail', reason, detail };
+function fail(reason: ClientFailReason, detail: string, told?: ToldByPostgres): ClientAuthStep {
+  return { kind: 'fail', reason, detail, ...(told !== undefined && { told }) };
 }

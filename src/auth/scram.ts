@@ -7,6 +7,21 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 
 export const scramMechanism = 'SCRAM-SHA-256';
 
+/** The same with channel binding: each side proves that it sees the certificate that the other sees. RFC 5802 section 6. */
+export const scramPlusMechanism = 'SCRAM-SHA-256-PLUS';
+
+/** The only type of channel binding that Postgres knows: the hash of the server's certificate. RFC 5929 section 4. */
+export const endPointBinding = 'tls-server-end-point';
+
+/**
+ * The `c` attribute: the GS2 header of the client-first-message and, behind a `p=`, what is bound.
+ * `flag`: `n`, `y` or `p=tls-server-end-point`.
+ */
+export function channelBinding(flag: string, endPointHash: Buffer | null): string {
+  const header = Buffer.from(`${flag},,`, 'latin1');
+  return (endPointHash === null ? header : Buffer.concat([header, endPointHash])).toString('base64');
+}
+
 /** Postgres: SCRAM_SHA_256_DEFAULT_ITERATIONS. */
 export const defaultScramIterations = 4096;
 

@@ -6,6 +6,7 @@ export type ServerAuthReason =
   | 'out_of_order'
   | 'malformed'
   | 'unsupported_method' // Postgres asks for something that we don't speak
+  | 'channel_binding' // it is required and can't be had, or the offer of Postgres makes no sense
   | 'no_password' // Postgres asks for something that we don't have
   | 'secret_differs' // our SCRAM keys belong to another secret than the one in Postgres
   | 'nonce'

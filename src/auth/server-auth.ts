@@ -1,10 +1,19 @@
 // How we log in to Postgres: one machine per login, fed with its 'R' messages. Pure: no socket, no timer, no promise.
-// RFC 5802 and 7677 for SCRAM, whose steps live in server-scram.ts.
+// RFC 5802, 5929 and 7677 for SCRAM, whose steps live in server-scram.ts.
 // Postgres: pg_fe_sendauth, pg_SASL_init, pg_password_sendauth (fe-auth.c); the other end is auth.c and auth-scram.c.
-import { type ScramKeys, scramMechanism, scramNonce } from './scram.ts';
+import { type ScramKeys, scramMechanism, scramNonce, scramPlusMechanism } from './scram.ts';
 import { md5Response, md5Secret } from './secret.ts';
 import type { ServerAuthReason, ServerAuthStep } from './server-auth-step.ts';
-import { ServerScram } from './server-scram.ts';
+import { type Binding, ServerScram } from './server-scram.ts';
+
+/** Of a connection to Postgres that is encrypted. */
+export interface ServerTls {
+  /** Hash of the certificate of Postgres for tls-server-end-point (RFC 5929 section 4.1); null: there is none that can be used. */
+  readonly endPointHash: Buffer | null;
+}
+
+/** libpq: channel_binding. */
+export type ChannelBinding = 'disable' | 'prefer' | 'require';
 
 export interface ServerAuthOptions {
   /** The Postgres user of the pool; the salt of an md5 hash. */
@@ -15,6 +24,10 @@ export interface ServerAuthOptions {
   readonly scramKeys?: ScramKeys | null;
   /** A stored md5 hash (`md5` and 32 hex digits), which serves where Postgres asks for md5. */
   readonly md5?: string | null;
+  /** Null (the default): the connection is not encrypted. */
+  readonly tls?: ServerTls | null;
+  /** Default: prefer. */
+  readonly channelBinding?: ChannelBinding;
   /** For tests. */
   readonly nonce?: () => string;
 }
@@ -64,8 +77,16 @@ export class ServerAuth {
     return step;
   }
 
+  get #requiresBinding(): boolean {
+    return this.#options.channelBinding === 'require';
+  }
+
   /** Outside a SASL exchange. Postgres asks once; a second request would be an attempt to get a weaker answer. */
   #answer(code: number, data: Buffer): ServerAuthStep {
+    // libpq: check_expected_areq. Without SCRAM nothing was bound, and a password must not be given to whoever asks.
+    if (this.#requiresBinding && [0, 3, 5].includes(code)) {
+      return fail('channel_binding', 'channel binding is required, and Postgres does not ask for SCRAM');
+    }
     if (code === 0)
       return data.length === 0 ? { kind: 'ok' } : fail('malformed', 'AuthenticationOk has a wrong length');
     if (this.#passwordSent) return fail('out_of_order', 'Postgres asked for a password twice');
@@ -110,7 +131,9 @@ export class ServerAuth {
       return fail('malformed', 'AuthenticationSASL has no list of mechanisms');
     }
     const names = data.toString('latin1', 0, data.length - 2).split('\0');
-    if (!names.includes(scramMechanism)) {
+    const binding = this.#bindingFor(names);
+    if ('kind' in binding) return binding;
+    if (binding.flag !== 'p' && !names.includes(scramMechanism)) {
       const offered = names
         .slice(0, 4)
         .join(', ')
@@ -120,8 +143,28 @@ export class ServerAuth {
     }
     const { password, scramKeys } = this.#options;
     if (password === null && !scramKeys) return this.#noPassword(scramMechanism);
-    this.#scram = new ServerScram(password, scramKeys ?? null, (this.#options.nonce ?? scramNonce)());
+    this.#scram = new ServerScram(password, scramKeys ?? null, (this.#options.nonce ?? scramNonce)(), binding);
     return this.#scram.begin();
+  }
+
+  /** libpq: pg_SASL_init and build_client_first_message. */
+  #bindingFor(offered: readonly string[]): Binding | ServerAuthStep {
+    const { tls = null, channelBinding = 'prefer' } = this.#options;
+    const isOffered = offered.includes(scramPlusMechanism);
+    // Postgres offers it on encrypted connections only: somebody may have taken the encryption away from our side.
+    if (isOffered && tls === null) {
+      return fail('channel_binding', `Postgres offers ${scramPlusMechanism} on a connection without TLS`);
+    }
+    const endPointHash = channelBinding === 'disable' ? null : (tls?.endPointHash ?? null);
+    if (isOffered && endPointHash !== null) return { flag: 'p', endPointHash };
+    if (!this.#requiresBinding) return endPointHash === null ? { flag: 'n' } : { flag: 'y' };
+    const why =
+      tls === null
+        ? 'the connection has no TLS'
+        : endPointHash === null
+          ? 'the certificate of Postgres has no signature hash that can be bound'
+          : `Postgres does not offer ${scramPlusMechanism}`;
+    return fail('channel_binding', `channel binding is required, and ${why}`);
   }
 
   #noPassword(method: string): ServerAuthStep {

@@ -1,18 +1,21 @@
-// SCRAM-SHA-256 with Postgres: we are the client of the exchange. Driven by server-auth.ts only, which keeps the order of calls.
-// RFC 5802 section 3 (the exchange), 5 (messages), 7 (formal syntax), 9 (check the server's signature); RFC 7677.
+// SCRAM-SHA-256 and -PLUS with Postgres: we are the client of the exchange. Driven by server-auth.ts only, which keeps the order.
+// RFC 5802 section 3 (the exchange), 5 (messages), 7 (formal syntax), 9 (check the server's signature); RFC 7677; RFC 5929.
 // Postgres: scram_exchange, read_server_first_message, build_client_final_message, verify_server_signature
 // (src/interfaces/libpq/fe-auth-scram.c); the other end is auth-scram.c.
 import {
   AttributeReader,
+  channelBinding,
   clientKeyOf,
   decodeKey,
   decodeSalt,
+  endPointBinding,
   isPrintable,
   maxScramIterations,
   parseIterations,
   type ScramKeys,
   sameBytes,
   scramMechanism,
+  scramPlusMechanism,
   scramSignature,
   serverKeyOf,
   storedKeyOf,
@@ -20,8 +23,13 @@ import {
 } from './scram.ts';
 import type { ServerAuthReason, ServerAuthStep } from './server-auth-step.ts';
 
-/** `n,,` in base64: no channel binding, as our client-first-message says. */
-const binding = Buffer.from('n,,').toString('base64');
+/** The GS2 flag of an exchange, and what it binds. RFC 5802 section 6. */
+export type Binding =
+  /** Bind: this is the hash of the certificate that Postgres showed. */
+  | { readonly flag: 'p'; readonly endPointHash: Buffer }
+  /** We could bind, and saw no offer. A Postgres that made one and hears this knows that somebody took it out. */
+  | { readonly flag: 'y' }
+  | { readonly flag: 'n' };
 
 /** Server-first-message, read and within bounds. */
 interface Offer {
@@ -35,15 +43,23 @@ export class ServerScram {
   readonly #password: string | null;
   readonly #keys: ScramKeys | null;
   readonly #nonce: string;
+  readonly #mechanism: string;
+  readonly #flag: string;
+  /** The `c` attribute. */
+  readonly #channelBinding: string;
   #offer: Offer | null = null;
   #expectedSignature: Buffer | null = null;
   #verified = false;
 
   /** At least one of password and keys. Keys go first where they fit, since they cost no derivation. */
-  constructor(password: string | null, keys: ScramKeys | null, nonce: string) {
+  constructor(password: string | null, keys: ScramKeys | null, nonce: string, binding: Binding) {
     this.#password = password;
     this.#keys = keys;
     this.#nonce = nonce;
+    const isBound = binding.flag === 'p';
+    this.#mechanism = isBound ? scramPlusMechanism : scramMechanism;
+    this.#flag = isBound ? `p=${endPointBinding}` : binding.flag;
+    this.#channelBinding = channelBinding(this.#flag, isBound ? binding.endPointHash : null);
   }
 
   /** True once Postgres has proved that it holds the verifier. */
@@ -53,10 +69,10 @@ export class ServerScram {
 
   /** SASLInitialResponse. Postgres: the name stays empty, the one of the startup packet counts. */
   begin(): ServerAuthStep {
-    const first = Buffer.from(`n,,${this.#clientFirstBare()}`, 'latin1');
+    const first = Buffer.from(`${this.#flag},,${this.#clientFirstBare()}`, 'latin1');
     const length = Buffer.alloc(4);
     length.writeInt32BE(first.length);
-    return { kind: 'respond', body: Buffer.concat([Buffer.from(`${scramMechanism}\0`), length, first]) };
+    return { kind: 'respond', body: Buffer.concat([Buffer.from(`${this.#mechanism}\0`), length, first]) };
   }
 
   /** The data of AuthenticationSASLContinue. */
@@ -106,7 +122,7 @@ export class ServerScram {
   }
 
   #prove(offer: Offer, clientKey: Buffer, serverKey: Buffer): ServerAuthStep {
-    const withoutProof = `c=${binding},r=${offer.nonce}`;
+    const withoutProof = `c=${this.#channelBinding},r=${offer.nonce}`;
     const authMessage = `${this.#clientFirstBare()},${offer.text},${withoutProof}`;
     const proof = xorKeys(clientKey, scramSignature(storedKeyOf(clientKey), authMessage));
     this.#expectedSignature = scramSignature(serverKey, authMessage);

@@ -130,7 +130,12 @@ export class ClientLogin {
     }
     const admission = this.#gatekeeper.admit(startup, this.way);
     if (!admission.ok) return fail(admission.error, admission.detail ?? admission.error.message);
-    this.#auth = createClientAuth({ method: admission.method, user: startup.user, secret: admission.secret });
+    this.#auth = createClientAuth({
+      method: admission.method,
+      user: startup.user,
+      secret: admission.secret,
+      endPointHash: this.way.tls?.endPointHash ?? null,
+    });
     return this.#step(this.#auth.begin());
   }
 
@@ -152,6 +157,7 @@ export class ClientLogin {
         };
       }
       case 'fail':
+        if (step.told !== undefined) return fail(poolerError(step.told.code, step.told.message), step.detail);
         if (isClientProtocolViolation(step.reason)) return violation('invalid authentication message', step.detail);
         return fail(poolerError('auth_failed', this.#startup!.user), `${step.reason}: ${step.detail}`);
     }

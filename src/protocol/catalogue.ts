@@ -35,6 +35,12 @@ export const CATALOGUE = {
     hint: 'Name a certificate and its key (sslcert, sslkey) that client_tls_ca_file has signed. The log of pgsluice says what was wrong.',
     safeToRetry: false,
   },
+  channel_binding_failed: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: '%s',
+    safeToRetry: false,
+  },
   client_idle_timeout: {
     sqlstate: '57P05',
     severity: 'FATAL',

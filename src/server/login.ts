@@ -2,7 +2,7 @@
 //
 // "Start-up" in the protocol's message flow. Asks for protocol 3.2 (long cancel keys) and takes what the server offers.
 
-import { createServerAuth, type ServerAuth, type ServerAuthOptions } from '../auth/server-auth.ts';
+import { createServerAuth, type ServerAuth, type ServerAuthOptions, type ServerTls } from '../auth/server-auth.ts';
 import type { ServerAuthStep } from '../auth/server-auth-step.ts';
 import { type ErrorFields, readErrorFields } from '../protocol/error-fields.ts';
 import { Backend, typeName } from '../protocol/message-types.ts';
@@ -14,7 +14,7 @@ export interface ServerLoginOptions {
   readonly database: string;
   /** Further startup parameters: what the database entry sets, `replication`. */
   readonly parameters: ReadonlyMap<string, string>;
-  readonly credentials: Omit<ServerAuthOptions, 'user'>;
+  readonly credentials: Omit<ServerAuthOptions, 'user' | 'tls'>;
 }
 
 export type ServerLoginStep =
@@ -36,15 +36,14 @@ export class ServerLogin {
   cancelKey: Buffer = Buffer.alloc(0);
   /** Every ParameterStatus of the login. */
   readonly reported = new Map<string, string>();
-  /** Of the certificate that Postgres has shown, for channel binding; null: none that can be used. */
-  endPointHash: Buffer | null = null;
+  /** Set before Postgres asks for anything; null: the connection is not encrypted. */
+  tls: ServerTls | null = null;
   readonly #options: ServerLoginOptions;
-  readonly #auth: ServerAuth;
+  #started: ServerAuth | null = null;
   #authenticated = false;
 
   constructor(options: ServerLoginOptions) {
     this.#options = options;
-    this.#auth = createServerAuth({ ...options.credentials, user: options.user });
   }
 
   get user(): string {
@@ -85,6 +84,12 @@ export class ServerLogin {
   /** The answer to a 'derive' step. */
   derived(salted: Buffer): ServerLoginStep {
     return this.#step(this.#auth.derived(salted));
+  }
+
+  get #auth(): ServerAuth {
+    const { user, credentials } = this.#options;
+    this.#started ??= createServerAuth({ ...credentials, user, tls: this.tls });
+    return this.#started;
   }
 
   #authentication(buffer: Buffer, start: number, end: number): ServerLoginStep {

@@ -286,7 +286,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.lifetimeShare = 0.8 + Math.random() * 0.2;
     this.#reader = new FrameReader(LOGIN_TABLE, maxPacketSize);
     this.stream = makeStream(this, (stream) => {
-      login.endPointHash = stream.peerEndPointHash;
+      login.tls = stream.tls === '' ? null : { endPointHash: stream.peerEndPointHash };
       stream.write(login.begin());
     });
   }
