@@ -53,5 +53,6 @@ function credentialsOf(pool: Pool, config: Config): Omit<ServerAuthOptions, 'use
     password: secret?.kind === 'plain' ? secret.password : pool.clientPassword,
     md5: secret?.kind === 'md5' ? stored : null,
     scramKeys: pool.scramKeys,
+    channelBinding: pool.settings.server_tls_channel_binding,
   };
 }

@@ -87,6 +87,15 @@ export const tlsRows = {
     reload: 'drain',
     doc: `The certificate that Postgres is shown when it asks for one, in PEM. ${RELOADED}`,
   },
+  server_tls_channel_binding: {
+    kind: 'enum',
+    values: ['disable', 'prefer', 'require'],
+    default: 'prefer',
+    scope: GLOBAL_DATABASE,
+    reload: 'drain',
+    ours: true,
+    doc: 'Channel binding towards Postgres (SCRAM-SHA-256-PLUS): proves that nobody sits between, even where no authority is named. prefer: where Postgres offers it. require: no login without. libpq has the same as channel_binding.',
+  },
   server_tls_ciphers: {
     kind: 'text',
     default: 'default',

@@ -130,6 +130,13 @@ test('server_tls_sslnegotiation: direct begins with the handshake', async (conte
   expect(await seen(direct)).toMatchObject({ ssl: true });
 });
 
+test('server_tls_channel_binding: require lets nobody be asked for less, and needs encryption', async () => {
+  const settings = { server_tls_channel_binding: 'require' };
+  expect(await seen(await pooler(settings))).toMatchObject({ ssl: true });
+  const plain = await pooler({ ...settings, server_tls_sslmode: 'disable' });
+  await expect(plain.query('SELECT 1')).rejects.toThrow(/channel binding is required, and the connection has no TLS/);
+});
+
 test('server_tls_ca_file: must have signed the certificate of Postgres', async () => {
   const { certFile } = await Authority.make('CN=Stranger');
   const strict = { server_tls_sslmode: 'verify-ca' };
