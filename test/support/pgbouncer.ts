@@ -64,10 +64,10 @@ export async function startPgbouncer(
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`PgBouncer ended with code ${code}: ${errors}`)));
   });
+  failed.catch(() => {});
   const address = { ...target, host: '127.0.0.1', port };
   const ready = waitUntil(() => queryOn(address, 'SELECT 1'), { timeoutMs: 15_000, what: 'a query through PgBouncer' });
   await Promise.race([ready, failed]);
-  failed.catch(() => {});
   return {
     ...address,
     pid: child.pid!,
