@@ -110,6 +110,7 @@ const startOdyssey: Start = (postgres, { poolSize, maxClients, auth, certificate
 pid_file "${dir}/odyssey.pid"
 locks_dir "${dir}"
 unix_socket_dir "${dir}"
+unix_socket_mode "0644"
 log_format "%p %t %l [%i %s] (%c) %m\\n"
 log_to_stdout no
 log_session no

@@ -14,7 +14,7 @@ import { asFatal, type PoolerError, poolerError } from '../protocol/catalogue.ts
 import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/error-fields.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
-import { backendKeyData, parameterStatus, readyForQuery, terminate } from '../protocol/writer.ts';
+import { backendKeyData, parameterStatuses, readyForQuery, terminate } from '../protocol/writer.ts';
 import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
 import { ListenState } from '../session/channels.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
@@ -92,6 +92,8 @@ export interface ClientHost {
   gone(client: Client): void;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** What stands between the client and its next statement. */
 type Stage =
   /** Logging in: nothing is relayed. */
@@ -128,7 +130,7 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
   dedicated: ReadonlyMap<string, string> | null = null;
   /** What it cancels with: a process id of ours and a secret. */
   readonly processId: number;
-  cancelKey: Buffer = Buffer.alloc(0);
+  cancelKey: Buffer = NOTHING;
 
   readonly connectedAt: number;
   activeAt: number;
@@ -284,7 +286,7 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
       case 'console':
         this.#console = new ConsoleLink(entry.session, this, this.#reader);
         moveClient(this, ClientState.Active, this.#host.lists);
-        this.#welcome(entry.session.report);
+        this.#welcome(parameterStatuses(entry.session.report));
         break;
       case 'pool':
         this.#enterPool(entry.pool, startup);
@@ -303,7 +305,7 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
     if (known !== null) {
       this.parameters = known.parameters;
       this.session = new SessionKeeper(known.parameters);
-      this.#welcome(known.reported);
+      this.#welcome(known.statuses);
       return;
     }
     this.#stage = 'welcome';
@@ -311,12 +313,11 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
   }
 
   /** ParameterStatus as the server reports it, the key to cancel with, and the first ReadyForQuery: one write. */
-  #welcome(report: ReadonlyMap<string, string>): void {
-    const parts = [this.#greeting ?? Buffer.alloc(0)];
+  #welcome(statuses: Buffer): void {
+    const greeting = this.#greeting ?? NOTHING;
     this.#greeting = null;
-    for (const [name, value] of report) parts.push(parameterStatus(name, value));
-    parts.push(backendKeyData(this.processId, this.cancelKey), READY_IDLE);
-    this.stream.write(Buffer.concat(parts));
+    const key = backendKeyData(this.processId, this.cancelKey);
+    this.stream.write(Buffer.concat([greeting, statuses, key, READY_IDLE]));
     this.#stage = 'relay';
     if (this.#console === null) this.#reader.setHold(this.#host.relayTables.hold, this.#host.relayTables.heads);
     if (this.pool !== null) this.pool.stats.clientLoginCount += 1;
@@ -697,13 +698,12 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
 
   #prepared(server: Server): void {
     if (this.#stage === 'welcome') {
-      const reported = new Map(server.reported);
       if (this.dedicated === null) {
-        this.pool!.reports.learn(this.parameters, { reported, parameters: server.parameters });
+        this.pool!.reports.learn(this.parameters, new Map(server.reported), server.parameters);
         this.parameters = server.parameters;
         this.session = new SessionKeeper(server.parameters);
       }
-      this.#welcome(reported);
+      this.#welcome(parameterStatuses(server.reported));
     } else if (this.#reclaimed !== null) {
       this.#enterFailed(server);
       return;

@@ -1,10 +1,11 @@
 // All clients: who is connected, who logs in, and who is meant by a cancel request.
 
-import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { randomInt, timingSafeEqual } from 'node:crypto';
 import type { Pool } from '../pool/pool.ts';
 import { poolerError } from '../protocol/catalogue.ts';
 import type { Server } from '../server/server.ts';
 import { List } from '../util/list.ts';
+import { randomKey } from '../util/random.ts';
 import type { Client } from './client.ts';
 import { OWN_NUMBERS, passedOn, peerIdOf, processIdOf, withFullTtl } from './peer-key.ts';
 import type { Peers } from './peers.ts';
@@ -111,7 +112,7 @@ export class Clients implements Iterable<Client> {
   }
 
   makeCancelKey(length: number): Buffer {
-    return this.#peerId > 0 ? withFullTtl(randomBytes(length)) : randomBytes(length);
+    return this.#peerId > 0 ? withFullTtl(randomKey(length)) : randomKey(length);
   }
 
   /**

@@ -1,9 +1,12 @@
 // What Postgres makes of sets of startup parameters: asked once for each, and remembered, so that logins need not wait for a server.
 
+import { parameterStatuses } from '../protocol/writer.ts';
 import type { ParameterSet } from '../session/parameters.ts';
 
 export interface StartupReport {
   readonly reported: ReadonlyMap<string, string>;
+  /** The same as each client is told it. */
+  readonly statuses: Buffer;
   /** As pg_settings writes them. */
   readonly parameters: ParameterSet;
 }
@@ -26,23 +29,28 @@ export class StartupReports {
     const name = plainName(parameters);
     const like = name === null ? undefined : this.#nameless.get(namelessKey(parameters));
     if (name === null || like === undefined) return null;
-    const report = {
-      reported: new Map(like.reported).set('application_name', name),
-      parameters: like.parameters.with('application_name', name),
-    };
+    const reported = new Map(like.reported).set('application_name', name);
+    const report = reportOf(reported, like.parameters.with('application_name', name));
     keep(this.#byKey, parameters.key, report);
     return report;
   }
 
-  learn(parameters: ParameterSet, report: StartupReport): void {
+  /** as: how pg_settings writes the parameters. */
+  learn(parameters: ParameterSet, reported: ReadonlyMap<string, string>, as: ParameterSet): StartupReport {
+    const report = reportOf(reported, as);
     keep(this.#byKey, parameters.key, report);
     if (plainName(parameters) !== null) keep(this.#nameless, namelessKey(parameters), report);
+    return report;
   }
 
   clear(): void {
     this.#byKey.clear();
     this.#nameless.clear();
   }
+}
+
+function reportOf(reported: ReadonlyMap<string, string>, parameters: ParameterSet): StartupReport {
+  return { reported, parameters, statuses: parameterStatuses(reported) };
 }
 
 function keep(map: Map<string, StartupReport>, key: string, report: StartupReport): void {

@@ -33,6 +33,11 @@ export function parameterStatus(name: string, value: string): Buffer {
   return message(Backend.ParameterStatus, Buffer.concat([cstring(name), cstring(value)]));
 }
 
+/** ParameterStatus for each. */
+export function parameterStatuses(report: ReadonlyMap<string, string>): Buffer {
+  return Buffer.concat([...report].map(([name, value]) => parameterStatus(name, value)));
+}
+
 /** key: 4 bytes in protocol 3.0, up to 256 from 3.2 on. */
 export function backendKeyData(processId: number, key: Buffer): Buffer {
   return message(Backend.BackendKeyData, Buffer.concat([int32(processId), key]));

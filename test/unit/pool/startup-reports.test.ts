@@ -7,10 +7,8 @@ const of = (parameters: Record<string, string>) => ParameterSet.of(Object.entrie
 
 function learned(parameters: Record<string, string>): StartupReports {
   const reports = new StartupReports();
-  reports.learn(of(parameters), {
-    reported: new Map([['TimeZone', 'UTC'], ...Object.entries(parameters)]),
-    parameters: of({ ...parameters, datestyle: 'ISO, MDY' }),
-  });
+  const reported = new Map([['TimeZone', 'UTC'], ...Object.entries(parameters)]);
+  reports.learn(of(parameters), reported, of({ ...parameters, datestyle: 'ISO, MDY' }));
   return reports;
 }
 
