@@ -8,6 +8,7 @@ import { Clients } from './client/clients.ts';
 import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
 import { Peers } from './client/peers.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
+import { SecretLookups } from './client/secret-lookups.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
 import { Control, type ShutdownMode } from './control.ts';
@@ -85,6 +86,7 @@ export class App {
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
   readonly #poolContext: PoolContext;
+  readonly #lookups: SecretLookups;
   readonly #host: ClientHost;
   readonly #console: Console;
   readonly janitor: Janitor;
@@ -143,6 +145,7 @@ export class App {
       onConfig: () => {
         this.#logFile?.reopen();
         this.#useTls();
+        this.#lookups.reload();
         this.#maxClients = this.#clientLimit();
         this.observer.events.resize(this.config.settings.event_ring_size);
       },
@@ -158,6 +161,7 @@ export class App {
       log: this.log,
     });
     this.#poolContext = this.#makePoolContext();
+    this.#lookups = new SecretLookups(() => this.config, this.#poolContext);
     this.databaseStats = new DatabaseStats(
       { pools: this.pools, settings: () => this.config.settings, log: this.log },
       this.clock.now(),
@@ -190,6 +194,7 @@ export class App {
       clientLoginTimeoutMs: () => this.config.settings.client_login_timeout,
       onTick: () => {
         this.control.tick();
+        this.#lookups.tend(this.clock.now());
         this.recentTimes.tick(this.pools, this.clock.now());
         this.databaseStats.tick(this.clock.now());
         this.history.tick(this.snapshot());
@@ -266,6 +271,7 @@ export class App {
     const goodbye = poolerError('pooler_shutdown');
     for (const client of [...this.clients]) client.close('pooler_shutdown', goodbye);
     for (const pool of [...this.pools]) pool.close('shutdown');
+    this.#lookups.close();
     await Promise.all(this.#https.map((http) => http.close()));
     await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);
@@ -388,6 +394,7 @@ export class App {
       clients: app.clients,
       pools: app.pools,
       poolContext: app.#poolContext,
+      lookups: app.#lookups,
       get config() {
         return app.config;
       },

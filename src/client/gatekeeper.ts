@@ -12,6 +12,7 @@ import type { Client, Entry } from './client.ts';
 import type { Clients } from './clients.ts';
 import type { ConsoleSession } from './console-link.ts';
 import type { Admission, ClientStartup, Gatekeeper } from './login.ts';
+import type { SecretLookups } from './secret-lookups.ts';
 
 export type ConsoleRole = 'admin' | 'stats';
 
@@ -20,6 +21,7 @@ export interface House {
   readonly config: Config;
   readonly clients: Clients;
   readonly pools: Pools;
+  readonly lookups: SecretLookups;
   readonly poolContext: PoolContext;
   /** max_client_conn, or less where the limit of open files does not allow it. */
   readonly maxClients: number;
@@ -57,6 +59,8 @@ export class ConfigGatekeeper implements Gatekeeper {
     }
     const method = config.settings.auth_type;
     const secret = secretFor(config, startup.user);
+    const lookup = secret === null && method !== 'any' ? this.#house.lookups.of(startup.database, startup.user) : null;
+    if (lookup !== null) return { ok: true, method, secret, lookup };
     // PgBouncer: with trust the user must still be known; any asks nothing.
     if (method === 'trust' && secret === null && !config.users.has(startup.user)) {
       return { ok: false, error: poolerError('auth_failed', startup.user) };
@@ -87,6 +91,7 @@ export class ConfigGatekeeper implements Gatekeeper {
     if (pool.user === startup.user) {
       pool.scramKeys = keys ?? pool.scramKeys;
       pool.clientPassword = password ?? pool.clientPassword;
+      pool.askedSecret = this.#house.lookups.known(startup.database, startup.user);
     }
     clients.entered(startup.database, startup.user);
     return { kind: 'pool', pool };

@@ -15,7 +15,7 @@ export const LOGIN_TABLE = holdTable([Frontend.Password], 65_536);
 const AGREED = Buffer.from('S');
 /** RFC 8446 section 5.1: the content type of the first record. No length of a startup packet begins with it. */
 const TLS_HANDSHAKE = 0x16;
-/** What may wait unread while a key is derived: a message of the login and a bit. */
+/** What may wait unread meanwhile: a message of the login and a bit. */
 const MAX_UNREAD_BYTES = 70_000;
 
 export type Authenticated = Extract<ClientLoginStep, { kind: 'authenticated' }>;
@@ -36,7 +36,7 @@ export class LoginDriver {
   #packets: StartupReader | null = new StartupReader();
   readonly #reader: FrameReader;
   readonly #door: () => TlsDoor | null;
-  /** Nothing is read: a key is derived. */
+  /** Nothing is read: a key is derived, or a secret is asked for. */
   #isBusy = false;
   #isOver = false;
 
@@ -108,7 +108,10 @@ export class LoginDriver {
         this.#encrypt(null);
         return;
       case 'derive':
-        this.#derive(step);
+        this.#await(saltPassword(step.password, step.salt, step.iterations), (salted) => this.#machine.derived(salted));
+        return;
+      case 'ask':
+        this.#await(step.lookup.find(), (answer) => this.#machine.asked(answer));
         return;
       case 'cancel':
         this.#isOver = true;
@@ -140,13 +143,13 @@ export class LoginDriver {
     });
   }
 
-  #derive(step: Extract<ClientLoginStep, { kind: 'derive' }>): void {
+  #await<T>(work: Promise<T>, next: (result: T) => ClientLoginStep): void {
     this.#isBusy = true;
-    saltPassword(step.password, step.salt, step.iterations)
-      .then((salted) => {
+    work
+      .then((result) => {
         this.#isBusy = false;
-        if (this.#isOver) return;
-        this.#take(this.#machine.derived(salted));
+        if (this.#isOver) return; // the client has gone meanwhile
+        this.#take(next(result));
         this.#readMessages();
       })
       .catch((error: unknown) => this.#owner.onBug(error));

@@ -5,10 +5,12 @@ import { type ClientAuth, type ClientAuthMethod, createClientAuth } from '../aut
 import { type ClientAuthStep, isClientProtocolViolation } from '../auth/client-auth-step.ts';
 import type { ClientWay } from '../auth/client-way.ts';
 import type { ScramKeys } from '../auth/scram.ts';
+import type { SecretAnswer } from '../auth/secret-answers.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { NEWEST_MINOR, PROTOCOL_3_0, parseOptions, type StartupPacket } from '../protocol/startup.ts';
 import { authentication, negotiateProtocolVersion } from '../protocol/writer.ts';
 import { ParameterSet } from '../session/parameters.ts';
+import type { Lookup } from './secret-lookups.ts';
 
 /** What the startup packet said, sorted. */
 export interface ClientStartup {
@@ -24,7 +26,13 @@ export interface ClientStartup {
 
 /** How a client that asked for a user and a database is let in, or why it isn't. */
 export type Admission =
-  | { readonly ok: true; readonly method: ClientAuthMethod; readonly secret: string | null }
+  /** lookup: the secret is asked for there. */
+  | {
+      readonly ok: true;
+      readonly method: ClientAuthMethod;
+      readonly secret: string | null;
+      readonly lookup?: Lookup | null;
+    }
   /** detail: for the log, where it says more than the client may know. */
   | { readonly ok: false; readonly error: PoolerError; readonly detail?: string };
 
@@ -42,6 +50,8 @@ export type ClientLoginStep =
   | { readonly kind: 'encrypt' }
   /** Run PBKDF2 off the loop, read nothing meanwhile, then call derived(). */
   | { readonly kind: 'derive'; readonly password: string; readonly salt: Buffer; readonly iterations: number }
+  /** Ask for the secret, read nothing meanwhile, then call asked(). */
+  | { readonly kind: 'ask'; readonly lookup: Lookup }
   | { readonly kind: 'cancel'; readonly processId: number; readonly key: Buffer }
   /** Let in. bytes: what has to be sent first, AuthenticationOk included. */
   | {
@@ -64,6 +74,7 @@ export class ClientLogin {
   readonly #gatekeeper: Gatekeeper;
   #encryptionRequests = 0;
   #startup: ClientStartup | null = null;
+  #admission: Extract<Admission, { ok: true }> | null = null;
   #auth: ClientAuth | null = null;
   #negotiation: Buffer | null = null;
 
@@ -130,10 +141,25 @@ export class ClientLogin {
     }
     const admission = this.#gatekeeper.admit(startup, this.way);
     if (!admission.ok) return fail(admission.error, admission.detail ?? admission.error.message);
+    this.#admission = admission;
+    const { lookup = null } = admission;
+    return lookup === null ? this.#authenticate(admission.secret) : { kind: 'ask', lookup };
+  }
+
+  /** The answer to an 'ask' step. */
+  asked(answer: SecretAnswer): ClientLoginStep {
+    if (!answer.ok) return fail(poolerError('auth_query_failed'), answer.problem);
+    const { isKnown, secret } = answer.found;
+    if (this.#admission!.method === 'trust' && !isKnown)
+      return fail(poolerError('auth_failed', this.#startup!.user), 'no_secret: auth_query knows no such user');
+    return this.#authenticate(secret);
+  }
+
+  #authenticate(secret: string | null): ClientLoginStep {
     this.#auth = createClientAuth({
-      method: admission.method,
-      user: startup.user,
-      secret: admission.secret,
+      method: this.#admission!.method,
+      user: this.#startup!.user,
+      secret,
       endPointHash: this.way.tls?.endPointHash ?? null,
     });
     return this.#step(this.#auth.begin());
@@ -159,6 +185,7 @@ export class ClientLogin {
       case 'fail':
         if (step.told !== undefined) return fail(poolerError(step.told.code, step.told.message), step.detail);
         if (isClientProtocolViolation(step.reason)) return violation('invalid authentication message', step.detail);
+        this.#admission?.lookup?.forget();
         return fail(poolerError('auth_failed', this.#startup!.user), `${step.reason}: ${step.detail}`);
     }
   }

@@ -1,6 +1,7 @@
 // Settings that are right one by one and wrong together.
 import { BlockList, isIP } from 'node:net';
-import type { DatabaseEntry, UserEntry } from './config.ts';
+import { CONSOLE_DATABASES, type DatabaseEntry, type UserEntry } from './config.ts';
+import type { Place } from './problems.ts';
 import { placeOf } from './read-entries.ts';
 import type { Findings } from './read-scope.ts';
 import type { Settings } from './settings-table.ts';
@@ -22,6 +23,7 @@ export function findContradictions(parts: Parts, findings: Findings): void {
   checkTokens(parts, findings);
   checkSizes(parts, findings);
   checkNames(parts, findings);
+  checkLookups(parts, findings);
   checkTimes(parts, findings);
   checkTraces(parts, findings);
 }
@@ -154,12 +156,17 @@ function checkSizes({ root, settings, databases, users }: Parts, { errors, warni
   }
 }
 
+function asksPostgres({ settings, databases }: Pick<Parts, 'settings' | 'databases'>): boolean {
+  return settings.auth_user !== '' || [...databases.values()].some(({ overrides }) => !!overrides.auth_user);
+}
+
 function checkNames({ root, settings, databases, secrets }: Parts, { warnings }: Findings): void {
   if (databases.size === 0)
     warnings.add(root.place, 'databases', 'no database is defined: every client will be refused');
   const { auth_type } = settings;
   if (auth_type === 'any') return;
-  if (secrets.size === 0) {
+  const isAsking = asksPostgres({ settings, databases });
+  if (secrets.size === 0 && !isAsking) {
     warnings.add(
       root.place,
       'users',
@@ -169,13 +176,35 @@ function checkNames({ root, settings, databases, secrets }: Parts, { warnings }:
   }
   for (const key of ['admin_users', 'stats_users'] as const) {
     const strangers = settings[key].filter((user) => !secrets.has(user));
-    if (strangers.length > 0) warnings.add(placeOf(root, key), key, `no secret is known for ${strangers.join(', ')}`);
+    if (strangers.length > 0 && !isAsking)
+      warnings.add(placeOf(root, key), key, `no secret is known for ${strangers.join(', ')}`);
   }
   if (auth_type !== 'scram-sha-256') return;
   for (const [user, secret] of secrets) {
     if (!/^md5[0-9a-f]{32}$/.test(secret)) continue;
     const message = `an md5 secret can't serve auth_type scram-sha-256: this user can't log in`;
     warnings.add(entryPlace(root, 'users', user, 'password'), `users.${user}`, message);
+  }
+}
+
+/** auth_query, at the top level and in each database. */
+function checkLookups({ root, settings, databases, secrets }: Parts, { errors, warnings }: Findings): void {
+  const check = (from: Partial<Settings>, path: string, placeFor: (key: string) => Place, own: string | null) => {
+    const { auth_query, auth_user, auth_dbname } = from;
+    if (auth_query !== undefined && !/\$1(?!\d)/.test(auth_query))
+      errors.add(placeFor('auth_query'), `${path}auth_query`, 'has no $1, the name of the user that is asked for');
+    if (auth_dbname !== undefined && auth_dbname !== '') {
+      if (CONSOLE_DATABASES.includes(auth_dbname) || !(databases.has(auth_dbname) || databases.has('*')))
+        errors.add(placeFor('auth_dbname'), `${path}auth_dbname`, `"${auth_dbname}" is no entry of databases:`);
+    }
+    if (auth_user === undefined || auth_user === '' || auth_user === own || secrets.has(auth_user)) return;
+    const message = `no secret is known for ${auth_user}: it can log in only where Postgres asks for none`;
+    warnings.add(placeFor('auth_user'), `${path}auth_user`, message);
+  };
+  check(settings, '', (key) => placeOf(root, key), null);
+  for (const { name, overrides, user, password } of databases.values()) {
+    const place = (key: string) => entryPlace(root, 'databases', name, key);
+    check(overrides, `databases.${name}.`, place, password === null ? null : user);
   }
 }
 

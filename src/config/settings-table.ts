@@ -4,6 +4,7 @@ import { databaseRows, peerRows, userRows } from './table/entries.ts';
 import { guardRows } from './table/guard.ts';
 import { lifeRows } from './table/life.ts';
 import { listenRows } from './table/listen.ts';
+import { lookupRows } from './table/lookup.ts';
 import { poolRows } from './table/pool.ts';
 import { queueRows } from './table/queue.ts';
 import type { Scope, SettingRow, SettingRows, ValueOf } from './table/row.ts';
@@ -12,6 +13,7 @@ import { tlsRows } from './table/tls.ts';
 
 const settingsTable = {
   ...accessRows,
+  ...lookupRows,
   ...tlsRows,
   ...listenRows,
   ...poolRows,
@@ -29,6 +31,7 @@ export type SettingKey = keyof Settings;
 export const topics: readonly { readonly title: string; readonly rows: SettingRows }[] = [
   { title: 'Addresses and sockets', rows: listenRows },
   { title: 'Who may come in', rows: accessRows },
+  { title: 'Secrets that Postgres has', rows: lookupRows },
   { title: 'Encryption', rows: tlsRows },
   { title: 'Pools and servers', rows: poolRows },
   { title: 'Time', rows: timeRows },

@@ -47,7 +47,7 @@ export function openServer(
 /** What we know that Postgres may accept: a password, an md5 hash, or SCRAM keys that a client's own login gave us. */
 function credentialsOf(pool: Pool, config: Config): Omit<ServerAuthOptions, 'user'> {
   const isForced = pool.target.forcedUser === pool.user && pool.target.forcedPassword !== null;
-  const stored = isForced ? pool.target.forcedPassword : secretFor(config, pool.user);
+  const stored = isForced ? pool.target.forcedPassword : (secretFor(config, pool.user) ?? pool.askedSecret);
   const secret = stored === null ? null : parseSecret(stored);
   return {
     password: secret?.kind === 'plain' ? secret.password : pool.clientPassword,

@@ -154,6 +154,8 @@ export class Pool implements ServerOwner {
   scramKeys: ScramKeys | null = null;
   /** What a client typed (auth_type plain), where no secret is stored that Postgres would accept. */
   clientPassword: string | null = null;
+  /** Of its user, where auth_query gave it. */
+  askedSecret: string | null = null;
   readonly createdAt: number;
   /** Last time a client was here. */
   usedAt: number;

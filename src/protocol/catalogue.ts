@@ -28,6 +28,13 @@ export const CATALOGUE = {
     message: 'password authentication failed for user "%s"',
     safeToRetry: false,
   },
+  auth_query_failed: {
+    sqlstate: '08006',
+    severity: 'FATAL',
+    message: 'auth_query failed: Postgres could not be asked for the secret of this user',
+    hint: 'The log of pgsluice says why.',
+    safeToRetry: true,
+  },
   certificate_required: {
     sqlstate: '28000',
     severity: 'FATAL',

@@ -1,4 +1,4 @@
-// Reads the few bodies of frontend messages that pooling has to understand.
+// Reads the few bodies of messages that pooling has to understand.
 
 /** Longer ones can't be what is looked for. */
 const MAX_VALUE = 127;
@@ -24,4 +24,21 @@ export function readBindValues(buffer: Buffer, start: number, end: number): stri
     at += length;
   }
   return values;
+}
+
+/** The columns of a whole DataRow at buffer[start, end), as text; null when it is malformed. */
+export function readDataRow(buffer: Buffer, start: number, end: number): (string | null)[] | null {
+  let at = start + 7;
+  if (at > end) return null;
+  const count = buffer.readUInt16BE(start + 5);
+  const columns: (string | null)[] = [];
+  for (let index = 0; index < count; index += 1) {
+    if (at + 4 > end) return null;
+    const length = buffer.readInt32BE(at);
+    at += 4;
+    if (length < -1 || at + length > end) return null;
+    columns.push(length < 0 ? null : buffer.toString('utf8', at, at + length));
+    at += Math.max(length, 0);
+  }
+  return columns;
 }

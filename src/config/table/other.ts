@@ -16,11 +16,6 @@ export interface OtherSetting {
   readonly ini?: 'dropped';
 }
 
-const authLater = {
-  fate: 'later',
-  why: 'auth_query is not in this version yet',
-  scope: ['global', 'database'],
-} as const;
 const dnsLater = {
   fate: 'later',
   why: 'names are looked up by the system for each new connection; own rules come later',
@@ -38,12 +33,9 @@ const syslogNone = {
 const windowsNone = { fate: 'no_effect', why: 'it names a Windows service, which pgsluice is not' } as const;
 
 export const otherSettings: Readonly<Record<string, OtherSetting>> = {
-  auth_dbname: { ...authLater, ini: 'dropped' },
   auth_hba_file: { fate: 'later', why: 'HBA files are not in this version yet', ini: 'dropped' },
   auth_ident_file: { fate: 'later', why: 'HBA files and their maps are not in this version yet', ini: 'dropped' },
   auth_ldap_options: { fate: 'refused', why: 'LDAP is not supported', ini: 'dropped' },
-  auth_query: { ...authLater, ini: 'dropped' },
-  auth_user: authLater,
   client_tls_dheparams: {
     fate: 'no_effect',
     why: 'keys are exchanged over elliptic curves only: client_tls_ecdhcurve',

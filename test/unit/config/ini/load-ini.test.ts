@@ -135,7 +135,6 @@ test('an ini that contradicts itself is refused as a whole, with every problem a
 });
 
 test('what pgsluice would do otherwise than PgBouncer is an error, each with its line', () => {
-  expect(bad(`${base}auth_user = x\n`)).toEqual(['p.ini:5:1: auth_user: auth_query is not in this version yet']);
   expect(bad(`${base}auth_type = hba\nauth_hba_file = x\n`)).toEqual([
     'p.ini:5:1: auth_type: hba is not possible: auth_hba_file is not in this version yet',
   ]);
