@@ -3,6 +3,7 @@
 import type { AddressInfo, Server as Listener, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
+import { PasswordKeeper } from './auth/password-keeper.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
 import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
@@ -11,6 +12,7 @@ import { makeRelayTables } from './client/relay-tables.ts';
 import { SecretLookups } from './client/secret-lookups.ts';
 import type { Config, LoadResult } from './config/config.ts';
 import { keepAliveOf } from './config/effective.ts';
+import { passwordSourceFor } from './config/passwords.ts';
 import { Control, type ShutdownMode } from './control.ts';
 import { Janitor } from './guard/janitor.ts';
 import { Leaks } from './guard/leaks.ts';
@@ -87,6 +89,7 @@ export class App {
   readonly #gatekeeper: ConfigGatekeeper;
   readonly #poolContext: PoolContext;
   readonly #lookups: SecretLookups;
+  readonly #passwords: PasswordKeeper;
   readonly #host: ClientHost;
   readonly #console: Console;
   readonly janitor: Janitor;
@@ -134,7 +137,19 @@ export class App {
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
+    this.#passwords = new PasswordKeeper({
+      now: () => this.clock.now(),
+      ttlMs: () => this.config.settings.password_command_ttl,
+      timeoutMs: () => this.config.settings.password_command_timeout,
+      onChange: (source) => {
+        this.log.info({ source }, 'a password has changed: it is in force for new logins');
+        this.control.renewPasswords();
+      },
+      onProblem: (source, problem) =>
+        this.log.error({ source, problem }, 'a password can not be read: the last one stays in force'),
+    });
     this.control = new Control({
+      passwords: this.#passwords,
       pools: this.pools,
       clients: this.clients,
       log: this.log,
@@ -195,6 +210,7 @@ export class App {
       onTick: () => {
         this.control.tick();
         this.#lookups.tend(this.clock.now());
+        this.#passwords.tick(this.clock.now());
         this.recentTimes.tick(this.pools, this.clock.now());
         this.databaseStats.tick(this.clock.now());
         this.history.tick(this.snapshot());
@@ -238,6 +254,7 @@ export class App {
     for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
     try {
       this.#pidFile?.claim();
+      await this.#passwords.start();
       await this.#listen();
       await this.#listenHttp();
     } catch (error) {
@@ -372,6 +389,12 @@ export class App {
     sendCancel(server, way, pool.settings.cancel_wait_timeout, done);
   }
 
+  #doubtPassword({ database, user }: Pool): boolean {
+    const source = passwordSourceFor(this.config, database, user);
+    if (source !== null) this.#passwords.doubt(source);
+    return source !== null;
+  }
+
   #makePoolContext(): PoolContext {
     return {
       clock: this.clock,
@@ -383,6 +406,7 @@ export class App {
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
       mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
+      doubtPassword: (pool) => this.#doubtPassword(pool),
       onCapacity: (pool) => this.pools.onCapacity(pool),
       onCatalogChanged: (pool) => this.pools.onCatalogChanged(pool),
     };
@@ -395,6 +419,7 @@ export class App {
       pools: app.pools,
       poolContext: app.#poolContext,
       lookups: app.#lookups,
+      passwords: app.#passwords,
       get config() {
         return app.config;
       },

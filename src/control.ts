@@ -1,5 +1,6 @@
 // The verbs: whoever wants something of the pooler (the console, HTTP, signals) asks for it here and nowhere else.
 
+import type { PasswordKeeper } from './auth/password-keeper.ts';
 import type { Client } from './client/client.ts';
 import type { Clients } from './client/clients.ts';
 import type { Config, LoadResult } from './config/config.ts';
@@ -31,6 +32,8 @@ export interface ControlOptions {
   readonly config: Config;
   /** Reads the file again; null where there is none (the demo). */
   readonly load: (() => LoadResult) | null;
+  /** What commands and files give belongs to it. */
+  readonly passwords: PasswordKeeper;
   /** Takes a server back from a client that does not use it; false: it does. */
   readonly takeBack: (pool: Pool, server: Server, client: Client) => boolean;
   /** A new configuration is in force. */
@@ -62,7 +65,7 @@ export class Control {
 
   constructor(options: ControlOptions) {
     this.#options = options;
-    this.#config = options.config;
+    this.#config = options.passwords.use(options.config);
   }
 
   get config(): Config {
@@ -206,8 +209,9 @@ export class Control {
   }
 
   /** A new configuration takes hold. */
-  #change(next: Config, message: string): readonly ReloadChange[] {
-    const { log } = this.#options;
+  #change(read: Config, message: string): readonly ReloadChange[] {
+    const { log, passwords } = this.#options;
+    const next = passwords.use(read);
     const changes = planReload(this.#config, next);
     for (const { key, scope, from, to, reload } of changes) log.info({ key, scope, from, to, reload }, message);
     this.#config = afterReload(this.#config, next);
@@ -216,6 +220,17 @@ export class Control {
     const drained = new Set(changes.filter((change) => change.reload === 'drain').map((change) => change.scope));
     for (const pool of [...this.#options.pools]) this.#reloadPool(pool, drained);
     return changes;
+  }
+
+  /** A file or a command has another password now. Servers that are logged in stay: it is for those to come. */
+  renewPasswords(): void {
+    const next = this.#options.passwords.apply(this.#config);
+    if (next === this.#config) return;
+    this.#config = next;
+    for (const pool of [...this.#options.pools]) {
+      pool.target = findDatabase(next, pool.database) ?? pool.target;
+      pool.credentialsChanged();
+    }
   }
 
   #reloadPool(pool: Pool, drained: ReadonlySet<string>): void {

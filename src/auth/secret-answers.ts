@@ -3,6 +3,8 @@
 // A login must see what was true when it began: it joins no question that was on its way before, only the one behind that.
 // So a password that was just changed is never held against its old secret, and a crowd costs two questions a user.
 
+import { Joined } from '../util/joined.ts';
+
 /** What auth_query found. */
 export interface FoundSecret {
   /** There is such a user, and it may log in. */
@@ -32,12 +34,6 @@ interface Remembered {
   readonly at: number;
 }
 
-interface Flight {
-  running: Promise<SecretAnswer>;
-  /** For those that came while it ran. */
-  next: Promise<SecretAnswer> | null;
-}
-
 /** An answer serves for so long when Postgres can't be asked: clients may connect and wait while it restarts. */
 const STALE_MS = 300_000;
 
@@ -47,7 +43,7 @@ export class SecretAnswers {
   readonly #maxQuestions: number;
   /** Of users that there are, the least recently used first: names that somebody makes up push out nobody's. */
   readonly #remembered = new Map<string, Remembered>();
-  readonly #flights = new Map<string, Flight>();
+  readonly #asking = new Joined<string, SecretAnswer>((user) => this.#ask(user));
 
   constructor(options: SecretAnswersOptions) {
     this.#options = options;
@@ -65,14 +61,9 @@ export class SecretAnswers {
       this.#remember(user, known);
       return Promise.resolve({ ok: true, found: known.found });
     }
-    const flight = this.#flights.get(user);
-    if (flight !== undefined) {
-      flight.next ??= flight.running.then(() => this.#flights.get(user)!.running);
-      return flight.next;
-    }
-    if (this.#flights.size >= this.#maxQuestions)
+    if (!this.#asking.has(user) && this.#asking.size >= this.#maxQuestions)
       return Promise.resolve(this.#withoutAsking(user, 'too many users are asked for at a time'));
-    return this.#start(user);
+    return this.#asking.run(user);
   }
 
   /** The last answer about this user, however old; null: none. */
@@ -85,16 +76,8 @@ export class SecretAnswers {
     this.#remembered.delete(user);
   }
 
-  #start(user: string): Promise<SecretAnswer> {
-    const running = this.#options.ask(user, this.#stale(user) === null).then((answer) => {
-      const { next } = this.#flights.get(user)!;
-      this.#flights.delete(user);
-      // Before those that wait for it are told: they look for the flight that begins here.
-      if (next !== null) this.#start(user);
-      return this.#took(user, answer);
-    });
-    this.#flights.set(user, { running, next: null });
-    return running;
+  async #ask(user: string): Promise<SecretAnswer> {
+    return this.#took(user, await this.#options.ask(user, this.#stale(user) === null));
   }
 
   #took(user: string, answer: SecretAnswer): SecretAnswer {

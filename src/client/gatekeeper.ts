@@ -1,6 +1,7 @@
 // Who may come in and where to, by the configuration in force: the checks before and after the password.
 
 import type { ClientWay } from '../auth/client-way.ts';
+import type { PasswordKeeper } from '../auth/password-keeper.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import { CONSOLE_DATABASES, type Config, findDatabase, secretFor } from '../config/config.ts';
 import { effectiveSettings } from '../config/effective.ts';
@@ -12,7 +13,7 @@ import type { Client, Entry } from './client.ts';
 import type { Clients } from './clients.ts';
 import type { ConsoleSession } from './console-link.ts';
 import type { Admission, ClientStartup, Gatekeeper } from './login.ts';
-import type { SecretLookups } from './secret-lookups.ts';
+import type { Lookup, SecretLookups } from './secret-lookups.ts';
 
 export type ConsoleRole = 'admin' | 'stats';
 
@@ -22,6 +23,7 @@ export interface House {
   readonly clients: Clients;
   readonly pools: Pools;
   readonly lookups: SecretLookups;
+  readonly passwords: PasswordKeeper;
   readonly poolContext: PoolContext;
   /** max_client_conn, or less where the limit of open files does not allow it. */
   readonly maxClients: number;
@@ -59,13 +61,27 @@ export class ConfigGatekeeper implements Gatekeeper {
     }
     const method = config.settings.auth_type;
     const secret = secretFor(config, startup.user);
-    const lookup = secret === null && method !== 'any' ? this.#house.lookups.of(startup.database, startup.user) : null;
+    const lookup = method === 'any' ? null : this.#lookupFor(startup, secret);
     if (lookup !== null) return { ok: true, method, secret, lookup };
     // PgBouncer: with trust the user must still be known; any asks nothing.
     if (method === 'trust' && secret === null && !config.users.has(startup.user)) {
       return { ok: false, error: poolerError('auth_failed', startup.user) };
     }
     return { ok: true, method, secret };
+  }
+
+  /** Where the secret has to be asked for; null: what is known is right. */
+  #lookupFor({ database, user }: ClientStartup, secret: string | null): Lookup | null {
+    const { config, lookups, passwords } = this.#house;
+    const source = config.users.get(user)?.passwordSource ?? null;
+    if (source === null) return secret === null ? lookups.of(database, user) : null;
+    return {
+      find: async () => {
+        await passwords.refresh(source);
+        return { ok: true, found: { isKnown: true, secret: secretFor(this.#house.config, user) } };
+      },
+      forget: () => passwords.doubt(source),
+    };
   }
 
   /** Behind the password: where the client is taken. keys, password: what its login taught us about it. */
@@ -89,9 +105,15 @@ export class ConfigGatekeeper implements Gatekeeper {
     }
     const pool = this.#poolFor(startup);
     if (pool.user === startup.user) {
+      const askedSecret = this.#house.lookups.known(startup.database, startup.user);
+      const isNews =
+        (keys !== null && pool.scramKeys?.clientKey.equals(keys.clientKey) !== true) ||
+        (password !== null && password !== pool.clientPassword) ||
+        askedSecret !== pool.askedSecret;
       pool.scramKeys = keys ?? pool.scramKeys;
       pool.clientPassword = password ?? pool.clientPassword;
-      pool.askedSecret = this.#house.lookups.known(startup.database, startup.user);
+      pool.askedSecret = askedSecret;
+      if (isNews) pool.credentialsChanged();
     }
     clients.entered(startup.database, startup.user);
     return { kind: 'pool', pool };

@@ -100,6 +100,7 @@ export class SecretLookups {
       },
       loggedIn: (server) => context.events.serverLogin(pool, server),
       closed: (server, reason, error) => context.events.serverClosed(pool, server, reason, error),
+      doubtPassword: () => context.doubtPassword(pool),
       failed: (server, error) => context.events.serverQuestionFailed(pool, server, 'auth_query', error),
       bug: (error) => context.events.bug(error),
     });

@@ -2,6 +2,11 @@
 import type { Problem } from './problems.ts';
 import type { Settings } from './settings-table.ts';
 
+/** Where a password comes from that may change while the process runs. */
+export type PasswordSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'command'; readonly argv: readonly string[] };
+
 /** An entry of `databases:`. null: not set. */
 export interface DatabaseEntry {
   /** The name that clients ask for, or "*". */
@@ -11,8 +16,9 @@ export interface DatabaseEntry {
   readonly port: number;
   readonly dbname: string | null;
   readonly user: string | null;
-  /** Of `user`, from password or password_file. */
+  /** Of `user`, wherever it comes from. */
   readonly password: string | null;
+  readonly passwordSource: PasswordSource | null;
   readonly pool_size: number | null;
   readonly connect_query: string | null;
   /** Lower-case names: client_encoding, datestyle, timezone, application_name, those that are set. */
@@ -24,8 +30,9 @@ export interface DatabaseEntry {
 /** An entry of `users:`. null: not set. */
 export interface UserEntry {
   readonly name: string;
-  /** The secret, from password or password_file: plain, md5... or SCRAM-SHA-256$... */
+  /** The secret, wherever it comes from: plain, md5... or SCRAM-SHA-256$... */
   readonly password: string | null;
+  readonly passwordSource: PasswordSource | null;
   readonly pool_size: number | null;
   /** Global settings that this entry overrides. */
   readonly overrides: Readonly<Partial<Settings>>;

@@ -160,13 +160,15 @@ function asksPostgres({ settings, databases }: Pick<Parts, 'settings' | 'databas
   return settings.auth_user !== '' || [...databases.values()].some(({ overrides }) => !!overrides.auth_user);
 }
 
-function checkNames({ root, settings, databases, secrets }: Parts, { warnings }: Findings): void {
+function checkNames({ root, settings, databases, users, secrets }: Parts, { warnings }: Findings): void {
   if (databases.size === 0)
     warnings.add(root.place, 'databases', 'no database is defined: every client will be refused');
   const { auth_type } = settings;
   if (auth_type === 'any') return;
   const isAsking = asksPostgres({ settings, databases });
-  if (secrets.size === 0 && !isAsking) {
+  // What a command gives is not known yet.
+  const isKnown = (user: string) => secrets.has(user) || (users.get(user)?.passwordSource ?? null) !== null;
+  if (![...secrets.keys(), ...users.keys()].some(isKnown) && !isAsking) {
     warnings.add(
       root.place,
       'users',
@@ -175,7 +177,7 @@ function checkNames({ root, settings, databases, secrets }: Parts, { warnings }:
     return;
   }
   for (const key of ['admin_users', 'stats_users'] as const) {
-    const strangers = settings[key].filter((user) => !secrets.has(user));
+    const strangers = settings[key].filter((user) => !isKnown(user));
     if (strangers.length > 0 && !isAsking)
       warnings.add(placeOf(root, key), key, `no secret is known for ${strangers.join(', ')}`);
   }
@@ -188,7 +190,7 @@ function checkNames({ root, settings, databases, secrets }: Parts, { warnings }:
 }
 
 /** auth_query, at the top level and in each database. */
-function checkLookups({ root, settings, databases, secrets }: Parts, { errors, warnings }: Findings): void {
+function checkLookups({ root, settings, databases, users, secrets }: Parts, { errors, warnings }: Findings): void {
   const check = (from: Partial<Settings>, path: string, placeFor: (key: string) => Place, own: string | null) => {
     const { auth_query, auth_user, auth_dbname } = from;
     if (auth_query !== undefined && !/\$1(?!\d)/.test(auth_query))
@@ -198,13 +200,14 @@ function checkLookups({ root, settings, databases, secrets }: Parts, { errors, w
         errors.add(placeFor('auth_dbname'), `${path}auth_dbname`, `"${auth_dbname}" is no entry of databases:`);
     }
     if (auth_user === undefined || auth_user === '' || auth_user === own || secrets.has(auth_user)) return;
+    if ((users.get(auth_user)?.passwordSource ?? null) !== null) return;
     const message = `no secret is known for ${auth_user}: it can log in only where Postgres asks for none`;
     warnings.add(placeFor('auth_user'), `${path}auth_user`, message);
   };
   check(settings, '', (key) => placeOf(root, key), null);
-  for (const { name, overrides, user, password } of databases.values()) {
+  for (const { name, overrides, user, password, passwordSource } of databases.values()) {
     const place = (key: string) => entryPlace(root, 'databases', name, key);
-    check(overrides, `databases.${name}.`, place, password === null ? null : user);
+    check(overrides, `databases.${name}.`, place, password === null && passwordSource === null ? null : user);
   }
 }
 

@@ -9,7 +9,7 @@ import { isIniFile, readIniTree, tellLeftOut } from './ini/load-ini.ts';
 import { MAX_INI_BYTES } from './ini/read-ini.ts';
 import { Fault } from './kinds.ts';
 import { ProblemList, WHOLE_FILE } from './problems.ts';
-import { placeOf, readDatabases, readPeers, readUsers } from './read-entries.ts';
+import { placeOf, readDatabases, readPeers, readUsers, type Surroundings } from './read-entries.ts';
 import { type Findings, readScope } from './read-scope.ts';
 import { defaultSettings, type Settings } from './settings-table.ts';
 import { MAX_USERLIST_BYTES, readUserlist } from './userlist.ts';
@@ -44,7 +44,7 @@ export function parseConfig(text: string, options: ParseOptions = {}): LoadResul
   const warnings = new ProblemList(name);
   const expander: Expander = { env, budget: MAX_EXPANDED };
   const root = readYaml(text, expander, errors);
-  const parts = root && readParts(root, baseDir, { errors, warnings });
+  const parts = root && readParts(root, { baseDir, env }, { errors, warnings });
   if (!parts || errors.length > 0) return { ok: false, problems: errors.sorted() };
   return { ok: true, config: Object.freeze({ ...parts, file: file ?? null, warnings: warnings.sorted() }) };
 }
@@ -66,7 +66,12 @@ export function parseIni(text: string, file: string, baseDir: string, options: P
   const { errors, warnings } = findings;
   const tree = readIniTree(file, text, findings);
   if (options.forImport !== true) tellLeftOut(tree, findings);
-  const parts = readParts(tree.root, baseDir, findings, options.forImport === true ? warnings : errors);
+  const parts = readParts(
+    tree.root,
+    { baseDir, env: process.env },
+    findings,
+    options.forImport === true ? warnings : errors,
+  );
   if (errors.length > 0) return { result: { ok: false, problems: errors.sorted() }, tree };
   return { result: { ok: true, config: Object.freeze({ ...parts, file, warnings: warnings.sorted() }) }, tree };
 }
@@ -74,14 +79,14 @@ export function parseIni(text: string, file: string, baseDir: string, options: P
 /** `unreadable`: where it is told that auth_file can't be read. */
 function readParts(
   root: MapNode,
-  baseDir: string,
+  { baseDir, env }: Surroundings,
   findings: Findings,
   unreadable: ProblemList = findings.errors,
 ): Omit<Config, 'file' | 'warnings'> {
   // The rows give each value its type: see ValueOf.
   const settings = Object.freeze({ ...defaultSettings, ...readScope(root, 'global', '', findings) }) as Settings;
-  const databases = frozenMap(readDatabases(root, baseDir, findings));
-  const users = frozenMap(readUsers(root, baseDir, findings));
+  const databases = frozenMap(readDatabases(root, { baseDir, env }, findings));
+  const users = frozenMap(readUsers(root, { baseDir, env }, findings));
   const peers = frozenMap(readPeers(root, findings));
   const secrets = frozenMap(readSecrets(root, settings.auth_file, users, baseDir, unreadable, findings));
   findContradictions({ root, settings, databases, users, secrets }, findings);

@@ -1,8 +1,14 @@
 // Reads the entries of `databases:` and `users:`, with the secrets that they name.
 import { resolve } from 'node:path';
-import { CONSOLE_DATABASES, type DatabaseEntry, type PeerEntry, type UserEntry } from './config.ts';
-import { readTextFile } from './files.ts';
+import {
+  CONSOLE_DATABASES,
+  type DatabaseEntry,
+  type PasswordSource,
+  type PeerEntry,
+  type UserEntry,
+} from './config.ts';
 import { Fault, readInt } from './kinds.ts';
+import { readPasswordFile } from './passwords.ts';
 import { type Findings, readScope } from './read-scope.ts';
 import { isSettingKey, rowsOf, type Settings } from './settings-table.ts';
 import type { Scope, SettingValue } from './table/row.ts';
@@ -10,26 +16,26 @@ import type { MapNode } from './yaml.ts';
 
 /** Postgres: NAMEDATALEN is 64, but a name can be longer on the wire; what a file may say ends here. */
 const MAX_NAME_BYTES = 1024;
-/** A secret in a file of its own. */
-const MAX_PASSWORD_FILE_BYTES = 65_536;
 
 type Values = Readonly<Record<string, SettingValue>>;
 
-export function readDatabases(root: MapNode, baseDir: string, findings: Findings): Map<string, DatabaseEntry> {
+/** What entries name that stands elsewhere. */
+export interface Surroundings {
+  readonly baseDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export function readDatabases(root: MapNode, from: Surroundings, findings: Findings): Map<string, DatabaseEntry> {
   const databases = new Map<string, DatabaseEntry>();
   for (const { name, map, prefix, values } of entriesOf(root, 'databases', 'database', findings)) {
     if (CONSOLE_DATABASES.includes(name)) {
       findings.errors.add(map.place, prefix.slice(0, -1), 'this name is reserved for the console');
       continue;
     }
-    const password = secretOf(map, prefix, values, baseDir, findings);
+    const secret = secretOf(map, prefix, values, from, findings);
     const user = text(values, 'user');
-    if (password !== null && user === null) {
-      findings.errors.add(
-        placeOf(map, 'password', 'password_file'),
-        `${prefix}password`,
-        'needs user: whose password is it?',
-      );
+    if ((secret.password !== null || secret.passwordSource !== null) && user === null) {
+      findings.errors.add(placeOf(map, ...PASSWORD_KEYS), `${prefix}password`, 'needs user: whose password is it?');
     }
     databases.set(
       name,
@@ -39,7 +45,7 @@ export function readDatabases(root: MapNode, baseDir: string, findings: Findings
         port: number(values, 'port') ?? 5432,
         dbname: text(values, 'dbname'),
         user,
-        password,
+        ...secret,
         pool_size: number(values, 'pool_size'),
         connect_query: text(values, 'connect_query'),
         startupParameters: startupParameters(values),
@@ -50,17 +56,17 @@ export function readDatabases(root: MapNode, baseDir: string, findings: Findings
   return databases;
 }
 
-export function readUsers(root: MapNode, baseDir: string, findings: Findings): Map<string, UserEntry> {
+export function readUsers(root: MapNode, from: Surroundings, findings: Findings): Map<string, UserEntry> {
   const users = new Map<string, UserEntry>();
   for (const { name, map, prefix, values } of entriesOf(root, 'users', 'user', findings)) {
     if (name === '*') {
       findings.errors.add(map.place, prefix.slice(0, -1), 'users: has no fallback entry; use the top level');
       continue;
     }
-    const password = secretOf(map, prefix, values, baseDir, findings);
+    const secret = secretOf(map, prefix, values, from, findings);
     users.set(
       name,
-      Object.freeze({ name, password, pool_size: number(values, 'pool_size'), overrides: overrides(values, 'user') }),
+      Object.freeze({ name, ...secret, pool_size: number(values, 'pool_size'), overrides: overrides(values, 'user') }),
     );
   }
   return users;
@@ -120,20 +126,46 @@ function* entriesOf(root: MapNode, section: string, scope: Scope, findings: Find
   }
 }
 
-/** The secret in password or password_file, null when there is none. */
-function secretOf(map: MapNode, prefix: string, values: Values, baseDir: string, { errors }: Findings): string | null {
-  const password = text(values, 'password');
-  const file = text(values, 'password_file');
-  const place = placeOf(map, 'password_file', 'password');
-  if (password === '') errors.add(placeOf(map, 'password'), `${prefix}password`, 'is empty');
-  if (file === null) return password;
-  if (password !== null) errors.add(place, `${prefix}password_file`, "can't stand beside password");
-  const content = readTextFile(resolve(baseDir, file), MAX_PASSWORD_FILE_BYTES);
-  const secret = content instanceof Fault ? content : content.replace(/\r?\n$/, '');
-  const wrong =
-    secret instanceof Fault ? secret.reason : secret === '' || secret.includes('\0') ? 'holds no secret' : null;
-  if (wrong !== null) errors.add(place, `${prefix}password_file`, `the file ${wrong}`);
-  return secret instanceof Fault ? null : secret;
+interface Secret {
+  readonly password: string | null;
+  readonly passwordSource: PasswordSource | null;
+}
+
+/** Keys that say what the password is, or where it comes from. */
+const PASSWORD_KEYS = ['password', 'password_command', 'password_env', 'password_file'];
+
+function secretOf(map: MapNode, prefix: string, values: Values, from: Surroundings, { errors }: Findings): Secret {
+  const named = PASSWORD_KEYS.filter((key) => map.entries.has(key) && values[key] !== undefined);
+  const [key, another] = named;
+  if (another !== undefined) errors.add(placeOf(map, another), `${prefix}${another}`, `can't stand beside ${key}`);
+  const refuse = (why: string): Secret => {
+    errors.add(placeOf(map, key!), `${prefix}${key}`, why);
+    return { password: null, passwordSource: null };
+  };
+  switch (key) {
+    case undefined:
+      return { password: null, passwordSource: null };
+    case 'password_command': {
+      const argv = values[key] as readonly string[];
+      if (argv.length === 0) return refuse('is empty');
+      if (argv.length === 1 && /\s/.test(argv[0]!))
+        return refuse('is a list of the program and its arguments: [program, argument]. No shell takes a line apart');
+      return { password: null, passwordSource: Object.freeze({ kind: 'command', argv: Object.freeze([...argv]) }) };
+    }
+    case 'password_env': {
+      const name = values[key] as string;
+      const password = from.env[name];
+      return password ? { password, passwordSource: null } : refuse(`the variable ${name} is not set, or empty`);
+    }
+    case 'password_file': {
+      const path = resolve(from.baseDir, values[key] as string);
+      const secret = readPasswordFile(path);
+      if (secret instanceof Fault) return refuse(`the file ${secret.reason}`);
+      return { password: secret, passwordSource: Object.freeze({ kind: 'file', path }) };
+    }
+    default:
+      return values[key] === '' ? refuse('is empty') : { password: text(values, key), passwordSource: null };
+  }
 }
 
 function hostOf(map: MapNode, prefix: string, values: Values, { errors }: Findings): string {

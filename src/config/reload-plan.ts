@@ -1,5 +1,5 @@
 // What a reload changes, and when each change takes hold.
-import type { Config, DatabaseEntry, UserEntry } from './config.ts';
+import type { Config, DatabaseEntry, PasswordSource, UserEntry } from './config.ts';
 import { formatValue } from './kinds.ts';
 import { rowsOf, type SettingKey, type Settings } from './settings-table.ts';
 import type { ReloadClass, Scope, SettingValue } from './table/row.ts';
@@ -63,11 +63,17 @@ function compareValues(scope: Scope, label: string, from: Values, to: Values, ch
 
 function databaseValues(entry: DatabaseEntry): Values {
   const { host, port, dbname, user, password, pool_size, connect_query, startupParameters, overrides } = entry;
-  return { ...overrides, ...startupParameters, host, port, dbname, user, password, pool_size, connect_query };
+  const own = { host, port, dbname, user, password, pool_size, connect_query, ...sourceValues(entry.passwordSource) };
+  return { ...overrides, ...startupParameters, ...own };
 }
 
-function userValues({ password, pool_size, overrides }: UserEntry): Values {
-  return { ...overrides, password, pool_size };
+function userValues({ password, pool_size, overrides, passwordSource }: UserEntry): Values {
+  return { ...overrides, password, pool_size, ...sourceValues(passwordSource) };
+}
+
+function sourceValues(source: PasswordSource | null): Values {
+  if (source === null) return {};
+  return source.kind === 'file' ? { password_file: source.path } : { password_command: source.argv };
 }
 
 /** Secrets that came, went or changed in auth_file: those of users: entries are told with the entry. */

@@ -31,7 +31,7 @@ export type SettingKey = keyof Settings;
 export const topics: readonly { readonly title: string; readonly rows: SettingRows }[] = [
   { title: 'Addresses and sockets', rows: listenRows },
   { title: 'Who may come in', rows: accessRows },
-  { title: 'Secrets that Postgres has', rows: lookupRows },
+  { title: 'Secrets from elsewhere', rows: lookupRows },
   { title: 'Encryption', rows: tlsRows },
   { title: 'Pools and servers', rows: poolRows },
   { title: 'Time', rows: timeRows },

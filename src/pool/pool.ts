@@ -42,6 +42,8 @@ export interface PoolContext {
   mayListen(pool: Pool): LimitVerdict;
   /** Sends a cancel request for what the server runs; server.cancelsInFlight counts it. */
   cancel(server: Server, pool: Pool): void;
+  /** Postgres has refused what the pool logs in with: it is read again. False: it comes from nowhere that could have another. */
+  doubtPassword(pool: Pool): boolean;
   /** A server came or went: other pools of the database or user may open one now. */
   onCapacity(pool: Pool): void;
   /** A client of this pool has changed the catalog of its database. */
@@ -88,6 +90,11 @@ const NEVER_SERVED: ReadonlySet<ServerCloseReason> = new Set([
 ]);
 
 const OPEN_TRANSACTION: ErrorFields = { severity: 'ERROR', sqlstate: '25001', message: '' };
+
+/** invalid_password, and invalid_authorization_specification, which PAM and our own side say. */
+const REFUSED_PASSWORD = new Set(['28P01', '28000']);
+/** A password that is changed in two places is not the same in both for a moment: clients wait for so long. */
+const ROTATION_MS = 5_000;
 
 /** From a retry that is due to a served client: a tick of the janitor and a login, with a busy machine. server_login_retry holds them too. */
 const RETRY_LAG_MS = 250;
@@ -681,13 +688,25 @@ export class Pool implements ServerOwner {
     if (this.loginFailures === 0) this.#awaySince = now;
     this.loginFailures += 1;
     this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
-    this.isRefused = !isAway(reason, error);
+    const isRotated =
+      error !== null && REFUSED_PASSWORD.has(error.sqlstate) && this.#context.doubtPassword(this)
+        ? now - this.#awaySince < ROTATION_MS
+        : false;
+    this.isRefused = !isAway(reason, error) && !isRotated;
     const ceiling = Math.max(this.settings.server_login_retry - RETRY_LAG_MS, 0);
     this.retryAt = now + retryDelayMs(this.loginFailures, ceiling, Math.random());
     if (!this.#hasNoServer) return;
     // In an outage those that came early have their full time; those that come later are told what their first attempt met.
     for (const client of [...this.clients.waiting])
       if (this.isRefused || this.#isLongAway(client.waitingSince)) client.onRefused(this.loginError());
+  }
+
+  /** What it logs in with is another now. */
+  credentialsChanged(): void {
+    if (this.loginFailures === 0) return;
+    this.isRefused = false;
+    this.retryAt = 0;
+    this.grow();
   }
 
   /** LISTEN ------------------------------------------------------------------------------------------------------------ */

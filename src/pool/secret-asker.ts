@@ -19,6 +19,8 @@ export interface AskerHost {
   open(startup: ReadonlyMap<string, string>, owner: ServerOwner): Server;
   loggedIn(server: Server): void;
   closed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void;
+  /** Postgres has refused auth_user's password. True: it is read again, and may be another then. */
+  doubtPassword(): boolean;
   /** auth_query itself has failed. */
   failed(server: Server, error: ErrorFields): void;
   bug(error: unknown): void;
@@ -183,7 +185,7 @@ export class SecretAsker implements ServerOwner {
     }
     this.#failures += 1;
     this.#retryAt = this.#host.clock.now() + retryDelayMs(this.#failures, this.#host.retryCeilingMs, Math.random());
-    const isHopeless = reason === 'shutdown' || (wasLogin && !isAway(reason, error));
+    const isHopeless = reason === 'shutdown' || (wasLogin && !isAway(reason, error) && !this.#host.doubtPassword());
     this.#fail(problem, (question) => isHopeless || !question.isPatient);
   }
 

@@ -1,5 +1,5 @@
-// Rows: where secrets come from that neither users: nor auth_file has.
-import { GLOBAL_DATABASE, type SettingRows } from './row.ts';
+// Rows: where secrets come from that do not stand in the file.
+import { GLOBAL, GLOBAL_DATABASE, type SettingRows } from './row.ts';
 
 export const lookupRows = {
   auth_dbname: {
@@ -35,5 +35,25 @@ export const lookupRows = {
     scope: GLOBAL_DATABASE,
     reload: 'live',
     doc: 'Runs auth_query for users that neither users: nor auth_file has a secret for; its own secret stands in one of them. Empty: such users are strangers.',
+  },
+  password_command_timeout: {
+    kind: 'duration',
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'A password_command that takes longer is ended. What it gave before stays in force, and it runs again 5s later.',
+  },
+  password_command_ttl: {
+    kind: 'duration',
+    default: 300_000,
+    max: 86_400_000,
+    zero: 'until Postgres refuses it',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'So long what a password_command gave is used before it runs again. Less than the password is valid for: a token of AWS RDS lives for 15 minutes.',
   },
 } as const satisfies SettingRows;

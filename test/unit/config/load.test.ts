@@ -81,6 +81,7 @@ auth_type: md5
       dbname: 'real',
       user: 'forced',
       password: '0123',
+      passwordSource: null,
       pool_size: 3,
       connect_query: 'select 1',
       startupParameters: { application_name: 'x', timezone: 'UTC' },
