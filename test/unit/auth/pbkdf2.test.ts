@@ -62,6 +62,31 @@ describe('saltPassword', () => {
   });
 });
 
+/** How late a timer of 1 ms comes while so many keys are derived: 99 of 100 times less than this. */
+async function latenessWhile(count: number): Promise<number> {
+  const cache = new SaltedPasswords();
+  const late: number[] = [];
+  let isOver = false;
+  const work = Promise.all(Array.from({ length: count }, (_, i) => cache.saltPassword(`p${i}`, salt, 4096)));
+  void work.then(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const from = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    late.push(performance.now() - from - 1);
+  }
+  late.sort((a, b) => a - b);
+  return late[Math.floor(late.length * 0.99)] ?? 0;
+}
+
+it('a crowd of logins that need a key delays others by less than 5 ms at p99', async () => {
+  // On a machine that others use the best of some rounds says what is ours.
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5 && best >= 5; round += 1) best = Math.min(best, await latenessWhile(1000));
+  expect(best).toBeLessThan(5);
+}, 60_000);
+
 describe('preparePassword', () => {
   it('leaves ASCII alone, control characters too', () => {
     expect(preparePassword('a\u0001 b')).toEqual(Buffer.from('a\u0001 b'));
