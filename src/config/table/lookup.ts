@@ -15,7 +15,7 @@ export const lookupRows = {
       'SELECT rolname, CASE WHEN rolvaliduntil < pg_catalog.now() THEN NULL ELSE rolpassword END FROM pg_catalog.pg_authid WHERE rolname=$1 AND rolcanlogin',
     scope: GLOBAL_DATABASE,
     reload: 'live',
-    doc: 'Asks Postgres for the secret of a user that neither users: nor auth_file has one for. $1 is its name; the answer is at most one row of its name and its secret, NULL for none. It runs as auth_user on a connection of its own, which no client can reach.',
+    doc: 'Asks Postgres for the secret of a user that neither users: nor auth_file has one for. $1 is its name; the answer is at most one row of its name and its secret, NULL for none. It runs as auth_user on a connection of its own, which no client can reach, no limit counts, and 30s without a question end.',
     differs:
       'search_path is pg_catalog, so functions and tables of others need their schema; a row with another name than the one asked for is no row, and two rows are an error.',
   },
