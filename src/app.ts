@@ -7,6 +7,7 @@ import { PasswordKeeper } from './auth/password-keeper.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
 import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import { LoginTurns } from './client/login-turns.ts';
 import { Peers } from './client/peers.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
 import { SecretLookups } from './client/secret-lookups.ts';
@@ -445,6 +446,7 @@ export class App {
       },
       events: app.observer,
       lists: app.clients.lists,
+      loginTurns: new LoginTurns(),
       relayTables: makeRelayTables(app.config.settings.classify_max_bytes),
       get settings() {
         return app.config.settings;

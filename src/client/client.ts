@@ -31,6 +31,7 @@ import { ConsoleLink, type ConsoleSession } from './console-link.ts';
 import { Listening, type ListeningClient, relayNotification } from './listening.ts';
 import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
+import type { LoggingIn, LoginTurns } from './login-turns.ts';
 import { ENTER_FAILED, Outcome, Reclaimed } from './reclaimed.ts';
 import { refuseAll } from './refusal.ts';
 import type { RelayTables } from './relay-tables.ts';
@@ -79,6 +80,7 @@ export interface ClientHost {
   readonly gatekeeper: Gatekeeper;
   /** Where connections are encrypted; null: they are not. */
   readonly tlsDoor: TlsDoor | null;
+  readonly loginTurns: LoginTurns;
   readonly events: ClientEvents;
   readonly relayTables: RelayTables;
   /** Clients that have not logged in, and those of the console. */
@@ -113,7 +115,7 @@ type Stage =
   /** A batch of its was refused: everything up to Sync is ignored. */
   | 'skipping';
 
-export class Client implements StreamHandler, StatementClient, ListeningClient, ClientStateful {
+export class Client implements StreamHandler, LoggingIn, StatementClient, ListeningClient, ClientStateful {
   // It is in one list at a time: of those who log in, of the console's, or of its pool.
   prev: PoolClient | null = null;
   next: PoolClient | null = null;
@@ -230,10 +232,11 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
 
   onData(chunk: Buffer): void {
     this.activeAt = this.#host.clock.now();
-    if (this.#login !== null) {
-      this.#login.onData(chunk);
-      return;
-    }
+    if (this.#login !== null) this.#host.loginTurns.take(this, chunk);
+    else this.#take(chunk);
+  }
+
+  #take(chunk: Buffer): void {
     if (this.pool !== null) this.pool.stats.bytesReceived += chunk.length;
     this.#reader.push(chunk);
     const { server } = this;
@@ -256,6 +259,23 @@ export class Client implements StreamHandler, StatementClient, ListeningClient, 
   onBug(error: unknown): void {
     this.#host.events.bug(error);
     this.close('internal_error', poolerError('internal_error', error instanceof Error ? error.message : String(error)));
+  }
+
+  /** From LoginTurns only. */
+  takeLoginBytes(chunk: Buffer): void {
+    this.stream.resumeReading();
+    if (this.state === ClientState.Closed) return;
+    try {
+      // Its login may be over meanwhile: it waited for a key.
+      if (this.#login === null) this.#take(chunk);
+      else this.#login.onData(chunk);
+    } catch (error) {
+      this.onBug(error);
+    }
+  }
+
+  holdBack(): void {
+    this.stream.pauseReading();
   }
 
   /** Login ---------------------------------------------------------------------------------------------------------- */

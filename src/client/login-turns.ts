@@ -1,0 +1,67 @@
+// A storm of logins must not keep those who are served waiting: logins have so much of each turn of the event loop, and no more.
+
+/** A login costs about a tenth of a millisecond. What is served already waits for no more than this and one login. */
+const BUDGET_MS = 1;
+
+export interface LoggingIn {
+  /** Bytes of its login: those that came while others had their turn. */
+  takeLoginBytes(chunk: Buffer): void;
+  /** Reads no further until its bytes were taken. */
+  holdBack(): void;
+}
+
+export class LoginTurns {
+  readonly #now: () => number;
+  readonly #nextTurn: (callback: () => void) => void;
+  #spentMs = 0;
+  #isScheduled = false;
+  #waiting: { readonly who: LoggingIn; readonly chunk: Buffer }[] = [];
+
+  /** nextTurn: after what the event loop has to do now. */
+  constructor(
+    now: () => number = () => performance.now(),
+    nextTurn: (callback: () => void) => void = (callback) => void setImmediate(callback),
+  ) {
+    this.#now = now;
+    this.#nextTurn = nextTurn;
+  }
+
+  /** How many wait for a turn. */
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  take(who: LoggingIn, chunk: Buffer): void {
+    if (this.#waiting.length === 0 && this.#spentMs < BUDGET_MS) this.#run(who, chunk);
+    else {
+      who.holdBack();
+      this.#waiting.push({ who, chunk });
+    }
+    this.#schedule();
+  }
+
+  #run(who: LoggingIn, chunk: Buffer): void {
+    const started = this.#now();
+    who.takeLoginBytes(chunk);
+    this.#spentMs += this.#now() - started;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#nextTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isScheduled = false;
+    this.#spentMs = 0;
+    let taken = 0;
+    while (taken < this.#waiting.length && this.#spentMs < BUDGET_MS) {
+      const { who, chunk } = this.#waiting[taken]!;
+      taken += 1;
+      this.#run(who, chunk);
+    }
+    if (taken > 0) this.#waiting = this.#waiting.slice(taken);
+    if (this.#waiting.length > 0) this.#schedule();
+  }
+}
