@@ -12,6 +12,7 @@ import { type ErrorCode, poolerError } from '../protocol/catalogue.ts';
 import type { Client, Entry } from './client.ts';
 import type { Clients } from './clients.ts';
 import type { ConsoleSession } from './console-link.ts';
+import { doorFor } from './door-rules.ts';
 import type { Admission, ClientStartup, Gatekeeper } from './login.ts';
 import type { Lookup, SecretLookups } from './secret-lookups.ts';
 
@@ -59,7 +60,9 @@ export class ConfigGatekeeper implements Gatekeeper {
       if (!isOpen) return { ok: false, error: poolerError('pooler_shutdown') };
       if (clients.size > maxClients) return { ok: false, error: poolerError('too_many_clients', String(maxClients)) };
     }
-    const method = config.settings.auth_type;
+    const door = doorFor(config, startup, way);
+    if (!door.ok) return door;
+    const { method } = door;
     const secret = secretFor(config, startup.user);
     const lookup = method === 'any' ? null : this.#lookupFor(startup, secret);
     if (lookup !== null) return { ok: true, method, secret, lookup };

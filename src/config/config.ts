@@ -1,4 +1,6 @@
 // A configuration in force: frozen, and replaced whole by a reload. Also the questions that other rooms ask it.
+import type { HbaRule } from './hba.ts';
+import type { IdentLine } from './ident.ts';
 import type { Problem } from './problems.ts';
 import type { Settings } from './settings-table.ts';
 
@@ -48,11 +50,19 @@ export interface PeerEntry {
   readonly pool_size: number | null;
 }
 
+/** Rules of who may come in from where. */
+export interface Hba {
+  readonly rules: readonly HbaRule[];
+  readonly maps: readonly IdentLine[];
+}
+
 export interface Config {
   readonly settings: Settings;
   readonly databases: ReadonlyMap<string, DatabaseEntry>;
   readonly users: ReadonlyMap<string, UserEntry>;
   readonly peers: ReadonlyMap<number, PeerEntry>;
+  /** What auth_hba_file and auth_ident_file say; null: auth_type is not hba. */
+  readonly hba: Hba | null;
   /** User name to secret: users: entries win over auth_file. Never to be logged. */
   readonly secrets: ReadonlyMap<string, string>;
   /** The file it came from; null when it came from a text. */

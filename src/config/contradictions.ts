@@ -1,42 +1,25 @@
 // Settings that are right one by one and wrong together.
-import { BlockList, isIP } from 'node:net';
-import { CONSOLE_DATABASES, type DatabaseEntry, type UserEntry } from './config.ts';
+import { CONSOLE_DATABASES } from './config.ts';
+import { checkHba, checkTls } from './contradictions-of-logins.ts';
+import { isLoopback } from './loopback.ts';
+import type { Parts } from './parts.ts';
 import type { Place } from './problems.ts';
 import { placeOf } from './read-entries.ts';
 import type { Findings } from './read-scope.ts';
 import type { Settings } from './settings-table.ts';
-import { tlsVersions } from './tls-versions.ts';
 import type { MapNode } from './yaml.ts';
-
-export interface Parts {
-  readonly root: MapNode;
-  readonly settings: Settings;
-  readonly databases: ReadonlyMap<string, DatabaseEntry>;
-  readonly users: ReadonlyMap<string, UserEntry>;
-  readonly secrets: ReadonlyMap<string, string>;
-}
 
 export function findContradictions(parts: Parts, findings: Findings): void {
   checkTrust(parts, findings);
   checkPorts(parts, findings);
   checkTls(parts, findings);
+  checkHba(parts, findings);
   checkTokens(parts, findings);
   checkSizes(parts, findings);
   checkNames(parts, findings);
   checkLookups(parts, findings);
   checkTimes(parts, findings);
   checkTraces(parts, findings);
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8);
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether only this machine can reach the address. A name other than localhost may mean anything. */
-export function isLoopback(address: string): boolean {
-  const family = isIP(address);
-  if (family === 0) return address.toLowerCase() === 'localhost';
-  return loopback.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 function checkTrust({ root, settings }: Parts, { errors }: Findings): void {
@@ -66,44 +49,6 @@ function checkPorts({ root, settings }: Parts, { errors, warnings }: Findings): 
   if (!healthOn) return;
   clash('health_listen_port', health_listen_addr, health_listen_port, listen_addr, listen_port);
   clash('health_listen_port', health_listen_addr, health_listen_port, [http_listen_addr], http_listen_port);
-}
-
-function checkTls({ root, settings, databases }: Parts, { errors, warnings }: Findings): void {
-  const { client_tls_sslmode: mode, client_tls_ca_file, client_tls_cert_file, client_tls_key_file } = settings;
-  const place = placeOf(root, 'client_tls_sslmode');
-  if (mode !== 'disable' && (client_tls_cert_file === '' || client_tls_key_file === ''))
-    errors.add(place, 'client_tls_sslmode', `${mode} needs client_tls_cert_file and client_tls_key_file`);
-  if (mode.startsWith('verify-') && client_tls_ca_file === '')
-    errors.add(
-      place,
-      'client_tls_sslmode',
-      `${mode} needs client_tls_ca_file, which certificates of clients are held against`,
-    );
-  for (const [name, key] of [
-    ['client_tls_ca_file', client_tls_ca_file],
-    ['client_tls_cert_file', client_tls_cert_file],
-  ] as const)
-    if (mode === 'disable' && key !== '')
-      warnings.add(placeOf(root, name), name, 'has no effect: client_tls_sslmode is disable');
-  for (const key of ['client_tls_protocols', 'server_tls_protocols'] as const) {
-    const problem = tlsVersions(settings[key]);
-    if (typeof problem === 'string') errors.add(placeOf(root, key), key, problem);
-  }
-  const { server_tls_cert_file: cert, server_tls_key_file: key } = settings;
-  if ((cert === '') !== (key === ''))
-    errors.add(
-      placeOf(root, 'server_tls_cert_file', 'server_tls_key_file'),
-      cert === '' ? 'server_tls_key_file' : 'server_tls_cert_file',
-      'server_tls_cert_file and server_tls_key_file belong together',
-    );
-  for (const overrides of [settings, ...[...databases.values()].map((entry) => entry.overrides)]) {
-    const { server_tls_sslnegotiation: how = settings.server_tls_sslnegotiation } = overrides;
-    const { server_tls_sslmode: sslmode = settings.server_tls_sslmode } = overrides;
-    if (how !== 'direct' || /^(require|verify-ca|verify-full)$/.test(sslmode)) continue;
-    // libpq: "weak sslmode ... may not be used with sslnegotiation=direct".
-    const what = `direct needs server_tls_sslmode require or stricter, not ${sslmode}: there is nothing to fall back to`;
-    errors.add(placeOf(root, 'server_tls_sslnegotiation', 'databases'), 'server_tls_sslnegotiation', what);
-  }
 }
 
 /** What can be guessed is no secret. */

@@ -10,6 +10,7 @@ import { MAX_INI_BYTES } from './ini/read-ini.ts';
 import { Fault } from './kinds.ts';
 import { ProblemList, WHOLE_FILE } from './problems.ts';
 import { placeOf, readDatabases, readPeers, readUsers, type Surroundings } from './read-entries.ts';
+import { readHbaFiles } from './read-hba.ts';
 import { type Findings, readScope } from './read-scope.ts';
 import { defaultSettings, type Settings } from './settings-table.ts';
 import { MAX_USERLIST_BYTES, readUserlist } from './userlist.ts';
@@ -89,8 +90,9 @@ function readParts(
   const users = frozenMap(readUsers(root, { baseDir, env }, findings));
   const peers = frozenMap(readPeers(root, findings));
   const secrets = frozenMap(readSecrets(root, settings.auth_file, users, baseDir, unreadable, findings));
-  findContradictions({ root, settings, databases, users, secrets }, findings);
-  return { settings, databases, users, peers, secrets };
+  const hba = readHbaFiles(root, settings, baseDir, unreadable);
+  findContradictions({ root, settings, databases, users, secrets, hba }, findings);
+  return { settings, databases, users, peers, secrets, hba };
 }
 
 /** The secrets of auth_file, and over them those of users:. */

@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import { isLoopback } from '../config/contradictions.ts';
+import { isLoopback } from '../config/loopback.ts';
 import type { Settings } from '../config/settings-table.ts';
 
 export interface Refusal {

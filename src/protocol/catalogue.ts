@@ -35,6 +35,13 @@ export const CATALOGUE = {
     hint: 'The log of pgsluice says why.',
     safeToRetry: true,
   },
+  certificate_mismatch: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: 'certificate authentication failed for user "%s"',
+    hint: 'The name in the certificate must be that of the user, or auth_ident_file must map the one to the other.',
+    safeToRetry: false,
+  },
   certificate_required: {
     sqlstate: '28000',
     severity: 'FATAL',
@@ -72,6 +79,19 @@ export const CATALOGUE = {
     sqlstate: '3D000',
     severity: 'FATAL',
     message: 'database "%s" is disabled',
+    safeToRetry: false,
+  },
+  hba_no_entry: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: 'no pg_hba.conf entry for %s',
+    hint: 'No line of auth_hba_file is about this address, user and database.',
+    safeToRetry: false,
+  },
+  hba_reject: {
+    sqlstate: '28000',
+    severity: 'FATAL',
+    message: 'pg_hba.conf rejects %s',
     safeToRetry: false,
   },
   idle_transaction_timeout: {

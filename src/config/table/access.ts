@@ -24,12 +24,26 @@ export const accessRows = {
     reload: 'live',
     doc: 'A file of users and secrets in the format of userlist.txt, relative to this file. An entry of users: with a password wins over a line of this file. Empty: none.',
   },
+  auth_hba_file: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'With auth_type hba: who may come in from where and how, in the syntax of pg_hba.conf, relative to this file. local, host, hostssl, hostnossl; trust, reject, md5, scram-sha-256, password, cert; map=, clientcert=, clientname=; include. The first line that matches counts, and without one nobody comes in. A file with a problem is refused as a whole, each line named. Read again at a reload.',
+    differs:
+      'patterns (/...), @files and includes are read as in PostgreSQL; +role, samerole and host names are refused, because nobody here knows them.',
+  },
+  auth_ident_file: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'live',
+    doc: 'The maps that lines of auth_hba_file name with map=: which name in a certificate may be which user, in the syntax of pg_ident.conf, relative to this file.',
+  },
   auth_type: {
     kind: 'enum',
-    values: ['trust', 'any', 'plain', 'md5', 'scram-sha-256'],
+    values: ['trust', 'any', 'plain', 'md5', 'scram-sha-256', 'cert', 'hba'],
     refused: {
-      cert: 'certificate logins need TLS, which is not in this version yet',
-      hba: 'auth_hba_file is not in this version yet',
       ldap: 'LDAP is not supported',
       pam: 'PAM is not supported: Node has no binding that is safe to depend on',
       peer: 'Node cannot ask a socket for the credentials of its peer',
@@ -37,7 +51,7 @@ export const accessRows = {
     default: 'scram-sha-256',
     scope: GLOBAL,
     reload: 'live',
-    doc: 'How clients prove who they are. trust: the user must be known, no password. any: no password, and the login to Postgres uses the name that the client gave unless the database forces one. plain: password in clear text. md5: MD5, or SCRAM where the stored secret is a SCRAM secret. scram-sha-256: SCRAM.',
+    doc: 'How clients prove who they are. trust: the user must be known, no password. any: no password, and the login to Postgres uses the name that the client gave unless the database forces one. plain: password in clear text. md5: MD5, or SCRAM where the stored secret is a SCRAM secret. scram-sha-256: SCRAM. cert: a certificate that client_tls_ca_file has signed, with the name of the user as its CN. hba: as auth_hba_file says.',
     differs:
       'the default is scram-sha-256, not md5; trust and any are refused when listen_addr is not a loopback address.',
   },

@@ -33,8 +33,6 @@ const syslogNone = {
 const windowsNone = { fate: 'no_effect', why: 'it names a Windows service, which pgsluice is not' } as const;
 
 export const otherSettings: Readonly<Record<string, OtherSetting>> = {
-  auth_hba_file: { fate: 'later', why: 'HBA files are not in this version yet', ini: 'dropped' },
-  auth_ident_file: { fate: 'later', why: 'HBA files and their maps are not in this version yet', ini: 'dropped' },
   auth_ldap_options: { fate: 'refused', why: 'LDAP is not supported', ini: 'dropped' },
   client_tls_dheparams: {
     fate: 'no_effect',

@@ -135,8 +135,8 @@ test('an ini that contradicts itself is refused as a whole, with every problem a
 });
 
 test('what pgsluice would do otherwise than PgBouncer is an error, each with its line', () => {
-  expect(bad(`${base}auth_type = hba\nauth_hba_file = x\n`)).toEqual([
-    'p.ini:5:1: auth_type: hba is not possible: auth_hba_file is not in this version yet',
+  expect(bad(`${base}auth_type = hba\nauth_hba_file = nowhere\n`)).toEqual([
+    'p.ini:6:17: auth_hba_file: the file cannot be read: ENOENT',
   ]);
   expect(bad('[databases]\na = host=one,two\nb = host=@abstract\n')).toEqual([
     'p.ini:2:1: databases.a: several hosts for one database are not in this version yet',
