@@ -1,5 +1,5 @@
 // Settings of the Unix socket for clients: where it is, who may connect, and what becomes of one that was left behind.
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -14,11 +14,12 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { needTool, skipBecause } from '../../support/tools.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { cancel, connectAndLogin } from '../../support/wire.ts';
-import { errorOf, fakeFor, poolerFor, targetOf } from './for-settings.ts';
+import { begin, errorOf, fakeFor, poolerFor, targetOf } from './for-settings.ts';
 import { freePort } from './free-port.ts';
 import { commandWith } from './the-command.ts';
 
@@ -72,15 +73,13 @@ describe('unix_socket_dir', () => {
   });
 
   test('unix_socket_dir: a cancel request finds its statement over the socket', async () => {
-    const postgres = await fakeFor({ onMessage: () => {} });
     const dir = directory();
-    const pooler = await poolerFor(targetOf(postgres), { unix_socket_dir: dir, default_pool_size: 1 });
+    const pooler = await poolerFor(targetOf(await fakeFor()), { unix_socket_dir: dir, default_pool_size: 1 });
     const [first, second] = [
       await connectAndLogin(pooler.port, login, dir),
       await connectAndLogin(pooler.port, login, dir),
     ];
-    first.socket.write(Buffer.from('Q\0\0\0\x0dSELECT 1\0', 'latin1'));
-    await waitUntil(() => pooler.pool().servers.active.length === 1);
+    await begin(first);
     const waiting = errorOf(second.rows('SELECT 2'));
     await waitUntil(() => pooler.pool().clients.waiting.length === 1);
     await cancel(pooler.port, second.session.pid, second.session.key, dir);
@@ -93,7 +92,7 @@ describe('unix_socket_dir', () => {
     const client = await connect();
     const rows = await pooler.console<{ addr: string; database: string }>('SHOW CLIENTS');
     expect(rows.filter(({ database }) => database === 'app')).toMatchObject([{ addr: 'unix' }]);
-    expect(JSON.stringify(pooler.log.find(({ msg }) => msg.includes('login')))).toContain('unix');
+    expect(JSON.stringify(pooler.log.find(({ msg }) => msg === 'client login'))).toContain('unix');
     await client.end();
   });
 
@@ -102,7 +101,7 @@ describe('unix_socket_dir', () => {
     const { port, dir } = await withSocket();
     const env = { ...process.env, PGPASSWORD: 'secret', PGSSLMODE: 'require' };
     const args = ['-h', dir, '-p', String(port), '-U', 'app', '-d', 'app', '-Atc', 'SELECT 1'];
-    expect(execFileSync(psql, args, { encoding: 'utf8', env })).toMatch(/^\d+\n$/);
+    expect((await promisify(execFile)(psql, args, { env })).stdout).toMatch(/^\d+\n$/);
   });
 
   test('unix_socket_dir: @ is a name in the abstract namespace, for clients and for Postgres', async (context) => {
@@ -127,7 +126,7 @@ describe('unix_socket_dir', () => {
     const { port, dir } = await withSocket({}, `@pgsluice-${randomBytes(6).toString('hex')}`);
     const args = ['-h', dir, '-p', String(port), '-U', 'app', '-d', 'app', '-Atc', 'SELECT 1'];
     const env = { ...process.env, PGPASSWORD: 'secret' };
-    expect(execFileSync(psql, args, { encoding: 'utf8', env })).toMatch(/^\d+\n$/);
+    expect((await promisify(execFile)(psql, args, { env })).stdout).toMatch(/^\d+\n$/);
   });
 });
 
