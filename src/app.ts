@@ -1,6 +1,6 @@
 // The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
 
-import type { AddressInfo, Server as Listener, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
@@ -23,8 +23,8 @@ import type { ApiParts } from './http/api-parts.ts';
 import { Health } from './http/health.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
+import { Doors } from './net/doors.ts';
 import { openFileLimit } from './net/file-limit.ts';
-import { listen } from './net/listen.ts';
 import { Stream } from './net/stream.ts';
 import { TlsKeeper } from './net/tls-keeper.ts';
 import { DatabaseStats } from './observe/database-stats.ts';
@@ -81,6 +81,7 @@ export class App {
   readonly history = new History(() => this.janitor.lateness);
   readonly tracer: Tracer;
   readonly tls: TlsKeeper;
+  readonly doors = new Doors();
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
@@ -96,7 +97,6 @@ export class App {
   readonly janitor: Janitor;
   readonly leaks: Leaks;
   #maxClients: number;
-  #listeners: Listener[] = [];
   #https: HttpServer[] = [];
   #nextServerId = 1;
   #startedAt = 0;
@@ -229,7 +229,7 @@ export class App {
 
   /** Where clients connect. */
   get port(): number {
-    return (this.#listeners[0]?.address() as AddressInfo | undefined)?.port ?? 0;
+    return this.doors.port;
   }
 
   /** 0: there is none. */
@@ -256,7 +256,7 @@ export class App {
     try {
       this.#pidFile?.claim();
       await this.#passwords.start();
-      await this.#listen();
+      await this.doors.open(settings, (socket, isUnix) => this.accept(socket, isUnix));
       await this.#listenHttp();
     } catch (error) {
       await this.stop();
@@ -268,7 +268,7 @@ export class App {
     this.janitor.start();
     this.tracer.start();
     this.health.isStarted = true;
-    const addresses = settings.listen_addr.map((address) => `${address}:${this.port}`);
+    const addresses = this.doors.addressesOf(settings);
     this.log.info(
       { version: packageVersion(), addresses, http: this.httpPort, maxClients: this.#maxClients },
       'pgsluice is up',
@@ -285,26 +285,17 @@ export class App {
   async #stop(): Promise<void> {
     this.control.shutdown('immediate');
     this.janitor.stop();
-    const closed = this.#listeners.map((listener) => new Promise<void>((done) => listener.close(() => done())));
+    const closed = this.doors.close();
     const goodbye = poolerError('pooler_shutdown');
     for (const client of [...this.clients]) client.close('pooler_shutdown', goodbye);
     for (const pool of [...this.pools]) pool.close('shutdown');
     this.#lookups.close();
     await Promise.all(this.#https.map((http) => http.close()));
     await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
-    await Promise.race([Promise.all(closed), delay(GOODBYE_MS, undefined, { ref: false })]);
+    await Promise.race([closed, delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#pidFile?.remove();
     this.log.info('pgsluice is down');
     this.#onStopped();
-  }
-
-  async #listen(): Promise<void> {
-    const { listen_addr, listen_port, listen_backlog, so_reuseport } = this.config.settings;
-    for (const host of listen_addr) {
-      // Port 0: the free one that the first address got, on all of them.
-      const options = { host, port: listen_port || this.port, backlog: listen_backlog, reusePort: so_reuseport };
-      this.#listeners.push(await listen(options, (socket) => this.accept(socket)));
-    }
   }
 
   async #listenHttp(): Promise<void> {
@@ -327,8 +318,8 @@ export class App {
 
   /** With so_reuseport another process takes the new clients: here nobody else may come, or it would never end. */
   #onShutdown(mode: ShutdownMode): void {
-    if (mode !== 'wait_for_clients' || !this.config.settings.so_reuseport) return;
-    for (const listener of this.#listeners) if (listener.listening) listener.close();
+    if ((mode !== 'wait_for_clients' && mode !== 'drain') || !this.config.settings.so_reuseport) return;
+    this.doors.closeBehindLast().catch((error: unknown) => this.observer.bug(error));
   }
 
   #apiParts(): ApiParts {
@@ -345,7 +336,7 @@ export class App {
   }
 
   /** A connection came in. */
-  accept(socket: Socket): void {
+  accept(socket: Socket, isUnix = false): void {
     const { settings } = this.config;
     const { max_client_logins: limit } = settings;
     const { login } = this.clients.lists;
@@ -354,8 +345,8 @@ export class App {
     this.clients.add(
       (id, processId) =>
         new Client(id, processId, this.#host, (handler) => {
-          const stream = new Stream(socket, handler);
-          if (settings.tcp_keepalive) stream.setKeepAlive(keepAliveOf(settings));
+          const stream = new Stream(socket, handler, isUnix);
+          if (settings.tcp_keepalive && !isUnix) stream.setKeepAlive(keepAliveOf(settings));
           return stream;
         }),
     );
@@ -429,6 +420,9 @@ export class App {
       },
       get isOpen() {
         return app.control.isOpen;
+      },
+      get isSocketOurs() {
+        return app.doors.isSocketOurs;
       },
       isDisabled: (database) => app.control.isDisabled(database),
       isPaused: (database) => app.control.isPaused(database),

@@ -50,6 +50,9 @@ export type ReloadResult =
 
 const SHUTDOWN_TICK_MS = 50;
 
+/** From the gentlest on. */
+const STRICTER: readonly ShutdownMode[] = ['wait_for_clients', 'drain', 'wait_for_servers', 'immediate'];
+
 export class Control {
   readonly #options: ControlOptions;
   #config: Config;
@@ -76,9 +79,16 @@ export class Control {
     return this.#shutdown ?? (this.#isPaused ? 'paused' : 'running');
   }
 
-  /** New clients are let in. */
+  /** New clients are let in. Where the doors are closed behind the last one (so_reuseport), nobody who came before is turned away. */
   get isOpen(): boolean {
+    if (this.#shutdown === 'drain') return this.#config.settings.so_reuseport || !this.#isDraining;
     return this.#shutdown === null || this.#shutdown === 'wait_for_clients';
+  }
+
+  /** Clients are told to go: shutdown_min_wait is over. */
+  get #isDraining(): boolean {
+    const { shutdown_min_wait } = this.#config.settings;
+    return this.#shutdown === 'drain' && performance.now() - this.#shutdownStartedAt >= shutdown_min_wait;
   }
 
   isPaused(database: string): boolean {
@@ -262,12 +272,12 @@ export class Control {
   }
 
   /**
-   * Goes down. wait_for_clients goes on serving, new clients too, until none is left (or the time is over);
-   * wait_for_servers lets transactions end; immediate waits for nothing. A stricter mode may follow a gentler one.
+   * Goes down. wait_for_clients goes on serving, new clients too, until none is left (or the time is over); drain tells clients to
+   * go when they have nothing under way; wait_for_servers lets transactions end, and serves nobody who waits; immediate waits for
+   * nothing. A stricter mode may follow a gentler one.
    */
   shutdown(mode: ShutdownMode): void {
-    if (this.#shutdown === 'immediate' || this.#shutdown === mode) return;
-    if (this.#shutdown === 'wait_for_servers' && mode === 'wait_for_clients') return;
+    if (this.#shutdown !== null && STRICTER.indexOf(mode) <= STRICTER.indexOf(this.#shutdown)) return;
     if (this.#shutdown === null) this.#shutdownStartedAt = performance.now();
     this.#shutdown = mode;
     this.#options.log.info({ mode, clients: this.#options.clients.size }, 'shutdown');
@@ -279,8 +289,11 @@ export class Control {
       return;
     }
     if (mode === 'wait_for_servers') this.#dismissClients();
+    if (mode === 'drain') setImmediate(() => this.#drainClients());
     let idleSince = performance.now();
     this.#shutdownTimer = setInterval(() => {
+      // Behind what has arrived in this turn of the event loop: who has begun a transaction with it may end it.
+      if (mode === 'drain') setImmediate(() => this.#drainClients());
       const now = performance.now();
       if (this.#options.clients.applicationCount > 0) idleSince = now;
       if (this.#mayFinish(mode, now - this.#shutdownStartedAt, now - idleSince)) this.#finish();
@@ -295,6 +308,7 @@ export class Control {
       return true;
     }
     if (mode === 'wait_for_servers') return count === 0;
+    if (mode === 'drain') return count === 0 && sinceMs >= shutdown_min_wait;
     return count === 0 && idleMs >= shutdown_idle && sinceMs >= shutdown_min_wait;
   }
 
@@ -307,6 +321,15 @@ export class Control {
     const error = poolerError('pooler_shutdown');
     // The console stays: it asked for this, or wants to see how far it is.
     for (const client of [...this.#options.clients]) if (!client.isConsole) client.leave('pooler_shutdown', error);
+  }
+
+  /** Again and again: who has just come, or was refused a server, has nothing under way a moment later. */
+  #drainClients(): void {
+    if (!this.#isDraining) return;
+    const error = poolerError('pooler_shutdown');
+    const { shutdown_idle: graceMs } = this.#config.settings;
+    for (const client of [...this.#options.clients])
+      if (!client.isConsole) client.drain('pooler_shutdown', error, graceMs);
   }
 
   #finish(): void {

@@ -77,7 +77,7 @@ const KILL_CLIENT: Command = {
   },
 };
 
-const SHUTDOWN_MODES = ['wait_for_clients', 'wait_for_servers'] as const;
+const SHUTDOWN_MODES = ['wait_for_clients', 'drain', 'wait_for_servers'] as const;
 
 const SHUTDOWN: Command = {
   takes: (argument) => SHUTDOWN_MODES.some((mode) => mode === argument.toLowerCase()),

@@ -22,7 +22,8 @@ const DETAIL = `
 	WAIT_CLOSE [<db>]
 
 	SHOW HOLDERS|WAITS|LEAKS|PINS|APPLICATIONS|HISTOGRAMS
-	SHOW EVENTS [<n>]`;
+	SHOW EVENTS [<n>]
+	SHUTDOWN DRAIN`;
 
 export const HELP = noticeResponse({
   severity: 'NOTICE',

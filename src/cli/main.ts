@@ -17,6 +17,17 @@ function httpUrl(text: string): string {
   return url.origin;
 }
 
+/** A URL without a path means /readyz. */
+function probeUrl(text: string): string {
+  const origin = httpUrl(text);
+  const { pathname } = new URL(text);
+  return `${origin}${pathname === '/' ? '/readyz' : pathname}`;
+}
+
+function waitSeconds(text: string): number {
+  return text === '0' ? 0 : seconds(text);
+}
+
 function seconds(text: string): number {
   const number = Number(text);
   if (!(number >= 0.1 && number <= 3600)) throw new InvalidArgumentError('Expected seconds, from 0.1 to 3600.');
@@ -62,6 +73,20 @@ Examples:
   $ pgsluice check /etc/pgsluice.yaml
 `;
 
+const waitHelp = `
+Without --host it asks --url until the answer is 200. With --host it logs in: with
+the password in PGPASSWORD all the way, so that Postgres has to be there, too;
+without one it is content when it is asked for one.
+
+Exit code: 0 as soon as it can serve, 1 when the time is over (the reason goes to
+standard error).
+
+Examples:
+  $ pgsluice wait --timeout 30 && exec node app.js
+  $ pgsluice wait --url http://127.0.0.1:6480/startupz --timeout 0
+  $ PGPASSWORD="$APP_PASSWORD" pgsluice wait --host /run/pgsluice -U app -d app
+`;
+
 const topHelp = `
 Pools and the clients that hold their servers, those first that hold one and are
 silent. Refreshed every second; "?" tells the keys. Into a pipe or with --once:
@@ -93,6 +118,15 @@ Examples:
   $ pgsluice demo --port 7432
   $ pgsluice demo --scenario leak
 `;
+
+interface WaitFlags {
+  readonly timeout: number;
+  readonly url: string;
+  readonly host?: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+}
 
 /** The program without its arguments: separate from main() so that a test can read its help. */
 export function createProgram(): Command {
@@ -154,6 +188,24 @@ export function createProgram(): Command {
       const { top } = await import('./top.ts');
       const { url, token = null, interval, once } = options;
       await top({ url, token, once, intervalMs: interval * 1000, timeoutMs: 5_000 });
+    });
+
+  program
+    .command('wait')
+    .description('wait until a pgsluice can serve')
+    .option('-t, --timeout <seconds>', 'how long; 0: one try', waitSeconds, 60)
+    .option('-u, --url <url>', 'what to ask over HTTP', probeUrl, 'http://127.0.0.1:6480/readyz')
+    .option('-H, --host <host>', 'log in there instead: a name, an address, the directory of a Unix socket')
+    .option('-p, --port <number>', 'the port of the login', portNumber, 6432)
+    .option('-U, --user <name>', 'the user of the login', 'pgsluice')
+    .option('-d, --database <name>', 'the database of the login (default: the console)', 'pgsluice')
+    .addHelpText('after', waitHelp)
+    .action(async (options: WaitFlags) => {
+      const { wait } = await import('./wait.ts');
+      const { timeout, url, host, port, user, database } = options;
+      const password = process.env.PGPASSWORD ?? null;
+      const login = host === undefined ? null : { host, port, user, database, password };
+      process.exitCode = await wait({ url, login, timeoutMs: timeout * 1000 }, process.stderr);
     });
 
   program

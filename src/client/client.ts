@@ -1020,6 +1020,17 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     else if (this.server.isSettled) this.#maybeRelease(this.server);
   }
 
+  /** As leave(), but who waits for a server is served first, and who has just come has graceMs for its first transaction. */
+  drain(reason: ClientCloseReason, error: ErrorFields, graceMs: number): void {
+    if (this.isLoggingIn) return;
+    if (this.state === ClientState.Waiting) {
+      this.#leaving = { reason, error };
+      return;
+    }
+    const isFresh = this.server === null && this.idleSince === 0 && this.#leaving === null;
+    if (!isFresh || this.#host.clock.now() - this.connectedAt >= graceMs) this.leave(reason, error);
+  }
+
   /**
    * Closes the connection; a server that it holds goes back to its pool, which sees to it that it is clean. error: what
    * the client is told, as FATAL. detail: for the log.

@@ -30,6 +30,8 @@ export interface House {
   readonly maxClients: number;
   /** False while the pooler shuts down in a way that lets nobody in. */
   readonly isOpen: boolean;
+  /** Whoever can connect to our Unix socket can act as us anyway. */
+  readonly isSocketOurs: boolean;
   isDisabled(database: string): boolean;
   isPaused(database: string): boolean;
   openConsole(client: Client, role: ConsoleRole): ConsoleSession;
@@ -60,6 +62,7 @@ export class ConfigGatekeeper implements Gatekeeper {
       if (!isOpen) return { ok: false, error: poolerError('pooler_shutdown') };
       if (clients.size > maxClients) return { ok: false, error: poolerError('too_many_clients', String(maxClients)) };
     }
+    if (isOwner(startup, way.address === null, this.#house)) return { ok: true, method: 'trust', secret: null };
     const door = doorFor(config, startup, way);
     if (!door.ok) return door;
     const { method } = door;
@@ -91,7 +94,7 @@ export class ConfigGatekeeper implements Gatekeeper {
   enter(client: Client, startup: ClientStartup, keys: ScramKeys | null, password: string | null): Entry {
     const { config, clients } = this.#house;
     if (CONSOLE_DATABASES.includes(startup.database)) {
-      const role = consoleRole(config, startup.user);
+      const role = isOwner(startup, client.stream.isUnix, this.#house) ? 'admin' : consoleRole(config, startup.user);
       if (role === null) return refused('console_not_allowed', startup.user);
       return { kind: 'console', session: this.#house.openConsole(client, role) };
     }
@@ -141,6 +144,19 @@ function tlsProblem(mode: SslMode, way: ClientWay): Admission | null {
   if (mode === 'require' || way.tls.certificate !== null) return null;
   const detail = way.tls.certificateProblem ?? 'the client showed no certificate';
   return { ok: false, error: poolerError('certificate_required'), detail };
+}
+
+/**
+ * Who runs pgsluice, on the console. PgBouncer: user pgbouncer over the Unix socket, where the system says that it is the same user
+ * (SO_PEERCRED). Node can't ask; a directory that only this user may enter says the same.
+ */
+function isOwner(startup: ClientStartup, isUnix: boolean, house: House): boolean {
+  return (
+    isUnix &&
+    CONSOLE_DATABASES.includes(startup.database) &&
+    CONSOLE_DATABASES.includes(startup.user) &&
+    house.isSocketOurs
+  );
 }
 
 function refused(code: ErrorCode, argument: string): Entry {

@@ -12,6 +12,7 @@ import type { MapNode } from './yaml.ts';
 export function findContradictions(parts: Parts, findings: Findings): void {
   checkTrust(parts, findings);
   checkPorts(parts, findings);
+  checkSocket(parts, findings);
   checkTls(parts, findings);
   checkHba(parts, findings);
   checkTokens(parts, findings);
@@ -49,6 +50,25 @@ function checkPorts({ root, settings }: Parts, { errors, warnings }: Findings): 
   if (!healthOn) return;
   clash('health_listen_port', health_listen_addr, health_listen_port, listen_addr, listen_port);
   clash('health_listen_port', health_listen_addr, health_listen_port, [http_listen_addr], http_listen_port);
+}
+
+function checkSocket({ root, settings }: Parts, { errors, warnings }: Findings): void {
+  const { listen_addr, listen_port, unix_socket_dir: directory, unix_socket_mode: mode } = settings;
+  if (!/^[0-7]{3,4}$/.test(mode))
+    errors.add(placeOf(root, 'unix_socket_mode'), 'unix_socket_mode', `"${mode}" is no mode in octal digits, as 0770`);
+  if (directory === '') {
+    if (listen_addr.length === 0)
+      errors.add(placeOf(root, 'listen_addr'), 'listen_addr', 'is empty, and unix_socket_dir too: nobody can connect');
+    return;
+  }
+  if (!directory.startsWith('/') && !/^@./.test(directory))
+    errors.add(placeOf(root, 'unix_socket_dir'), 'unix_socket_dir', 'begins neither with / nor with @');
+  if (listen_addr.length === 0 && listen_port === 0)
+    errors.add(placeOf(root, 'listen_port'), 'listen_port', '0 needs a TCP address: a socket is found by its number');
+  if (!directory.startsWith('@')) return;
+  for (const key of ['unix_socket_group', 'unix_socket_mode'] as const)
+    if (root.entries.has(key))
+      warnings.add(placeOf(root, key), key, 'has no effect: an abstract socket has neither mode nor group');
 }
 
 /** What can be guessed is no secret. */

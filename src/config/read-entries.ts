@@ -171,11 +171,9 @@ function secretOf(map: MapNode, prefix: string, values: Values, from: Surroundin
 function hostOf(map: MapNode, prefix: string, values: Values, { errors }: Findings): string {
   const host = text(values, 'host') ?? '127.0.0.1';
   const place = placeOf(map, 'host');
-  if (host.startsWith('/')) return host;
+  if (host.startsWith('/') || /^@./.test(host)) return host;
   if (host.includes(','))
     errors.add(place, `${prefix}host`, 'several hosts for one database are not in this version yet');
-  else if (host.startsWith('@'))
-    errors.add(place, `${prefix}host`, 'abstract Unix sockets are not in this version yet');
   else if (host === '' || /[\s/]/.test(host))
     errors.add(place, `${prefix}host`, 'this is no name, no address and no directory');
   return host;

@@ -33,13 +33,14 @@ export class Health {
 
   /**
    * Not while it is paused, lets nobody in, or Postgres is away for a pool that has no server left. Going down with
-   * wait_for_clients it stays ready: the application still needs it.
+   * wait_for_clients it stays ready: the application still needs it. Under drain it is not from the first moment on, so that new
+   * clients are sent elsewhere while shutdown_min_wait still lets them in.
    */
   ready(): Readiness {
     const { state, isOpen } = this.#control;
     const reasons: string[] = [];
     if (!this.isStarted) reasons.push('starting');
-    if (!isOpen) reasons.push('shutting down');
+    if (!isOpen || state === 'drain') reasons.push('shutting down');
     if (state === 'paused') reasons.push('paused');
     for (const pool of this.#pools) {
       const isAway = pool.lastLoginError !== null && pool.serverCount === pool.servers.login.length;

@@ -72,7 +72,7 @@ export const finding = z
 export const overview = z.strictObject({
   time,
   version: z.string(),
-  state: z.enum(['running', 'paused', 'wait_for_clients', 'wait_for_servers', 'immediate']),
+  state: z.enum(['running', 'paused', 'wait_for_clients', 'drain', 'wait_for_servers', 'immediate']),
   uptimeMs: ms,
   health: z.enum(['well', ...SEVERITIES]).describe('That of the worst finding.'),
   findings: z.array(finding),

@@ -1,22 +1,20 @@
-// Accepts connections on one or more addresses.
+// Accepts connections on one address or one Unix socket.
 
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 
-export interface ListenOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly backlog: number;
-  /** PgBouncer: so_reuseport: several processes on one port. */
-  readonly reusePort: boolean;
-}
+export type DoorOptions =
+  /** reusePort: PgBouncer: so_reuseport: several processes on one port. */
+  | { readonly host: string; readonly port: number; readonly backlog: number; readonly reusePort: boolean }
+  | { readonly path: string; readonly backlog: number };
 
 /** Rejects with Node's own error (EADDRINUSE, EACCES, …) when the address can't be had. */
-export function listen(options: ListenOptions, accept: (socket: Socket) => void): Promise<Server> {
+export function listen(options: DoorOptions, accept: (socket: Socket) => void): Promise<Server> {
   const server = createServer({ noDelay: true, allowHalfOpen: false }, accept);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    const { host, port, backlog, reusePort } = options;
-    server.listen({ ...(host !== '*' && { host }), port, backlog, reusePort }, () => {
+    const wanted: ListenOptions = { ...options };
+    if (wanted.host === '*') delete wanted.host;
+    server.listen(wanted, () => {
       server.removeListener('error', reject);
       resolve(server);
     });

@@ -1,6 +1,7 @@
 // Opens a connection to Postgres and encrypts it where that is wished: both the way of a server and that of a cancel request.
 
 import type { Address, Dial } from './dial.ts';
+import { isSocketDirectory } from './socket-directory.ts';
 import { Stream, type StreamHandler } from './stream.ts';
 import { requestTls, type TlsWish } from './tls-request.ts';
 
@@ -15,7 +16,7 @@ export function openStream(
   handler: StreamHandler,
   ready: (stream: Stream) => void,
 ): Stream {
-  const isUnix = address.host.startsWith('/');
+  const isUnix = isSocketDirectory(address.host);
   const stream = new Stream(dial(address), handler, isUnix);
   if (wish === null || isUnix) ready(stream);
   else

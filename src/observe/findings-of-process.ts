@@ -40,7 +40,7 @@ export function processFindings({ events, history, sources }: VerdictParts): Fin
 }
 
 export function pauseFindings({ states, state, sources }: VerdictParts): Finding[] {
-  if (state === 'wait_for_clients' || state === 'wait_for_servers' || state === 'immediate')
+  if (state !== 'running' && state !== 'paused')
     return [
       {
         severity: 'warning',

@@ -39,7 +39,7 @@ export class PidFile {
 }
 
 /** Process ids are given again, after a reboot above all: what is running must look like a pgsluice where the system tells. */
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -261,9 +261,10 @@ function md5Response(user: string, secret: string, salt: Buffer): string {
   return `md5${md5(md5(secret, user), salt)}`;
 }
 
-/** Opens a TCP connection and says nothing yet. */
+/** Opens a connection and says nothing yet; host may be a directory with a Unix socket, or @ and a name. */
 export async function connect(port: number, host = '127.0.0.1'): Promise<WireClient> {
-  const socket = netConnect({ port, host, noDelay: true });
+  const path = `${host.replace(/^@/, '\0')}/.s.PGSQL.${port}`;
+  const socket = netConnect(/^[/@]/.test(host) ? { path } : { port, host, noDelay: true });
   await once(socket, 'connect');
   return new WireClient(socket);
 }

@@ -136,7 +136,10 @@ class Converter {
       this.#root.set(key, { keyPlace: this.#nowhere, value: scalar(value, this.#nowhere) });
     }
     if (!this.#root.has('listen_addr'))
-      this.#note('listen_addr', 'is not set: PgBouncer has a Unix socket only then, pgsluice listens on 127.0.0.1');
+      this.#note(
+        'listen_addr',
+        'is not set: PgBouncer has a Unix socket only then, pgsluice listens on 127.0.0.1 as well',
+      );
   }
 
   #entry(entry: IniEntry, scope: Scope, map: Map<string, MapEntry>): void {
@@ -153,9 +156,8 @@ class Converter {
         keyPlace: { ...valuePlace, column: valuePlace.column + pair.keyAt },
         valuePlace: { ...valuePlace, column: valuePlace.column + pair.valueAt },
       };
-      if (scope === 'database' && pair.key === 'host' && /^@|,/.test(pair.value)) {
-        const what = pair.value.startsWith('@') ? 'abstract Unix sockets are' : 'several hosts for one database are';
-        this.#leaveOut(entry, path, `${what} not in this version yet`, true);
+      if (scope === 'database' && pair.key === 'host' && pair.value.includes(',')) {
+        this.#leaveOut(entry, path, 'several hosts for one database are not in this version yet', true);
         return;
       }
       this.#pair(pair.key, pair.value, places, scope, path, keys);

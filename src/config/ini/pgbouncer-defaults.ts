@@ -20,6 +20,7 @@ export const ourDefaults: Defaults = {
   listen_backlog: '128',
   max_client_conn: '100',
   server_login_retry: '15',
+  unix_socket_dir: '/tmp',
 };
 
 /** PgBouncer: unix_socket_dir, where it looks for Postgres when a database names no host. */

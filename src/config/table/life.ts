@@ -97,7 +97,7 @@ export const lifeRows = {
     scope: GLOBAL,
     reload: 'live',
     ours: true,
-    doc: 'With shutdown_mode wait_for_clients: exit when there was no client for this time.',
+    doc: 'With shutdown_mode wait_for_clients: exit when there was no client for this time. With drain: how long a client that has just come may take to begin its first transaction.',
   },
   shutdown_min_wait: {
     kind: 'duration',
@@ -106,16 +106,16 @@ export const lifeRows = {
     scope: GLOBAL,
     reload: 'live',
     ours: true,
-    doc: 'Go on accepting clients for at least this time after SIGTERM, for an application that starts its last work late.',
+    doc: 'With shutdown_mode wait_for_clients and drain: go on accepting clients for at least this time after SIGTERM, for an application that starts its last work late, or a balancer that learns late where not to send clients any more. /readyz says 503 meanwhile under drain.',
   },
   shutdown_mode: {
     kind: 'enum',
-    values: ['wait_for_clients', 'wait_for_servers', 'immediate'],
+    values: ['wait_for_clients', 'drain', 'wait_for_servers', 'immediate'],
     default: 'wait_for_clients',
     scope: GLOBAL,
     reload: 'live',
     ours: true,
-    doc: 'What SIGTERM does. wait_for_clients: go on serving, new clients too, until none is left for shutdown_idle. wait_for_servers: refuse new clients, close idle ones, let running transactions end. immediate: close everything.',
+    doc: 'What SIGTERM does. wait_for_clients: go on serving, new clients too, until none is left for shutdown_idle. drain: tell each client to go (57P01) when it has nothing under way, idle ones at once, after shutdown_min_wait; who waits for a server is served first. wait_for_servers: refuse new clients, close idle and waiting ones, let running transactions end. immediate: close everything.',
     differs: 'wait_for_clients goes on accepting, as a sidecar must: the application outlives the signal.',
   },
   shutdown_timeout: {

@@ -58,11 +58,10 @@ export const listenRows = {
   },
   listen_addr: {
     kind: 'list',
-    minItems: 1,
     default: ['127.0.0.1'],
     scope: GLOBAL,
     reload: 'restart',
-    doc: 'The addresses that clients connect to. "*" is every address of the machine.',
+    doc: 'The addresses that clients connect to. "*" is every address of the machine. Empty: none, clients come over the Unix socket.',
     differs:
       'the default is 127.0.0.1, because a sidecar serves its own pod; PgBouncer listens on no TCP address by default.',
   },
@@ -149,5 +148,28 @@ export const listenRows = {
     doc: 'Milliseconds. A connection is closed when for so long nothing of what waits to be sent on it is taken: by Postgres, which may be busy with a statement, or by a client that does not read its result.',
     differs:
       'Node can not set the socket option. What the system has taken but the peer does not acknowledge is looked up in /proc/net/tcp, for servers, on Linux.',
+  },
+  unix_socket_dir: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'The directory of a Unix socket for clients, .s.PGSQL.PORT with the port of listen_port: in a pod, a volume that the containers share. With @ before it a name in the abstract namespace of Linux, which has neither mode nor group. With so_reuseport a new process takes the socket over from the old one. Empty: none.',
+    differs:
+      'the default is none, not /tmp: who may write to a directory of everybody could put a socket of his own into the place of ours.',
+  },
+  unix_socket_group: {
+    kind: 'text',
+    default: '',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'The group of the Unix socket, by name or number. Empty: that of the process.',
+  },
+  unix_socket_mode: {
+    kind: 'text',
+    default: '0777',
+    scope: GLOBAL,
+    reload: 'restart',
+    doc: 'Who may connect to the Unix socket, as bits of chmod in octal digits.',
   },
 } as const satisfies SettingRows;

@@ -21,11 +21,6 @@ const dnsLater = {
   why: 'names are looked up by the system for each new connection; own rules come later',
   ini: 'dropped',
 } as const;
-const socketLater = {
-  fate: 'later',
-  why: 'Unix sockets for clients are not in this version yet',
-  ini: 'dropped',
-} as const;
 const syslogNone = {
   fate: 'no_effect',
   why: 'the log goes to standard output, where the service manager or the container engine takes it',
@@ -74,9 +69,6 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     why: 'Node has no such socket option; the system sizes the buffers of TCP itself',
   },
   track_extra_parameters: { fate: 'no_effect', why: 'every parameter that the server reports is tracked' },
-  unix_socket_dir: socketLater,
-  unix_socket_group: socketLater,
-  unix_socket_mode: socketLater,
   verbose: { fate: 'refused', why: 'use log_level: debug' },
 };
 

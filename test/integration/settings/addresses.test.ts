@@ -4,6 +4,7 @@ import { connect as netConnect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
 import { needTool, skipBecause } from '../../support/tools.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { connectAndLogin } from '../../support/wire.ts';
 import { errorOf, fakeFor, poolerFor, targetOf } from './for-settings.ts';
 import { freePort } from './free-port.ts';
@@ -92,6 +93,7 @@ test('so_reuseport: a process that is told to go takes no new clients, and ends 
   const client = await old.connect();
   const next = await poolerFor(targetOf(postgres), { so_reuseport: true, listen_port: old.port });
   old.app.control.shutdown('wait_for_clients');
+  await waitUntil(() => !old.app.doors.isOpen);
   const before = old.app.observer.clientLogins;
   for (let i = 0; i < 50; i += 1) await (await connectAndLogin(old.port, login)).end();
   expect(next.app.observer.clientLogins).toBe(50);

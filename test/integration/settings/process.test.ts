@@ -8,6 +8,7 @@ import { skipBecause } from '../../support/tools.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { connectAndLogin, type WireClient } from '../../support/wire.ts';
 import { begin, errorOf, expectNever, fakeFor, farewell, poolerFor, targetOf, timed } from './for-settings.ts';
+import { freePort } from './free-port.ts';
 import { commandWith } from './the-command.ts';
 
 test('pidfile: it holds the process id while the pooler runs, and is gone when it has ended', async () => {
@@ -115,6 +116,115 @@ describe('shutdown_mode', () => {
     command.signal('SIGTERM');
     await farewell(busy);
     expect(await command.exit()).toBe(0);
+  });
+});
+
+describe('shutdown_mode drain', () => {
+  async function draining(settings: ConfigTree = {}) {
+    const pooler = await poolerFor(targetOf(await fakeFor()), { default_pool_size: 1, ...settings });
+    const used = async () => {
+      const client = await pooler.connect();
+      await client.rows('SELECT 1');
+      return client;
+    };
+    return { pooler, used, go: () => pooler.app.control.shutdown('drain') };
+  }
+
+  test('shutdown_mode: drain tells idle clients at once and the others behind their transaction; who waits is served first', async () => {
+    const { pooler, used, go } = await draining();
+    const [idle, busy, waiting] = [await used(), await used(), await used()];
+    await begin(busy);
+    const rows = waiting.rows('SELECT 1');
+    await waitUntil(() => pooler.pool().clients.waiting.length === 1);
+    go();
+    expect(await farewell(idle)).toMatchObject({ C: '57P01' });
+    await expectNever(() => busy.closed || waiting.closed, 200);
+    expect(await busy.rows('SELECT 1')).toHaveLength(1);
+    await busy.rows('COMMIT');
+    expect(await farewell(busy)).toMatchObject({ C: '57P01' });
+    expect(await rows).toHaveLength(1);
+    expect(await farewell(waiting)).toMatchObject({ C: '57P01' });
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_mode: drain refuses new clients, is not ready, and answers health and metrics to the end', async () => {
+    const { pooler, used, go } = await draining({ http_listen_port: await freePort() });
+    const busy = await used();
+    await begin(busy);
+    go();
+    const get = (path: string) => fetch(`http://127.0.0.1:${pooler.app.httpPort}/${path}`);
+    expect((await errorOf(pooler.connect())).code).toBe('57P01');
+    expect([(await get('healthz')).status, (await get('readyz')).status]).toEqual([200, 503]);
+    expect(await (await get('metrics')).text()).toContain('pgsluice_');
+    await busy.rows('COMMIT');
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_mode: in session mode drain waits for the end of the transaction, not of the session', async () => {
+    const { pooler, used, go } = await draining({ pool_mode: 'session' });
+    const client = await used();
+    await begin(client);
+    go();
+    await expectNever(() => client.closed, 200);
+    await client.rows('COMMIT');
+    expect(await farewell(client)).toMatchObject({ C: '57P01' });
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_min_wait: under drain nobody is told and new clients are let in meanwhile, but it is not ready', async () => {
+    const { pooler, used, go } = await draining({ shutdown_min_wait: '500ms', shutdown_idle: '100ms' });
+    const early = await used();
+    go();
+    expect(pooler.app.health.ready()).toMatchObject({ ready: false, reasons: ['shutting down'] });
+    const late = await used();
+    expect(await early.rows('SELECT 1')).toHaveLength(1);
+    for (const client of [early, late]) expect(await farewell(client)).toMatchObject({ C: '57P01' });
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_idle: under drain a client that has just come has so long for its first transaction', async () => {
+    const { pooler, used, go } = await draining({ shutdown_idle: '400ms' });
+    await used();
+    const [fresh, silent] = [await pooler.connect(), await pooler.connect()];
+    go();
+    await expectNever(() => fresh.closed || silent.closed, 150);
+    expect(await fresh.rows('SELECT 1')).toHaveLength(1);
+    for (const client of [fresh, silent]) expect(await farewell(client)).toMatchObject({ C: '57P01' });
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_timeout: a client whose wait for a server ended in vain does not keep drain waiting', async () => {
+    const { pooler, used, go } = await draining({ query_wait_timeout: '300ms', shutdown_timeout: '20s' });
+    const [busy, waiting] = [await used(), await used()];
+    await begin(busy);
+    const refused = errorOf(waiting.rows('SELECT 1'));
+    await waitUntil(() => pooler.pool().clients.waiting.length === 1);
+    go();
+    await refused;
+    await waiting.readToEnd();
+    await busy.rows('COMMIT');
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_mode: a stricter mode may follow drain, a gentler one does not', async () => {
+    const { pooler, used, go } = await draining();
+    const busy = await used();
+    await begin(busy);
+    go();
+    pooler.app.control.shutdown('wait_for_clients');
+    expect(pooler.app.control.state).toBe('drain');
+    pooler.app.control.shutdown('wait_for_servers');
+    expect(pooler.app.control.state).toBe('wait_for_servers');
+    await busy.rows('COMMIT');
+    await pooler.app.stopped;
+  });
+
+  test('shutdown_mode: SHUTDOWN DRAIN on the console does the same', async () => {
+    const { pooler, used } = await draining({ admin_users: ['app'] });
+    const client = await used();
+    await pooler.console('SHUTDOWN DRAIN');
+    expect(await farewell(client)).toMatchObject({ C: '57P01' });
+    await pooler.app.stopped;
   });
 });
 
