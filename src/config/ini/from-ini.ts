@@ -153,9 +153,8 @@ class Converter {
         keyPlace: { ...valuePlace, column: valuePlace.column + pair.keyAt },
         valuePlace: { ...valuePlace, column: valuePlace.column + pair.valueAt },
       };
-      if (scope === 'database' && pair.key === 'host' && /^@|,/.test(pair.value)) {
-        const what = pair.value.startsWith('@') ? 'abstract Unix sockets are' : 'several hosts for one database are';
-        this.#leaveOut(entry, path, `${what} not in this version yet`, true);
+      if (scope === 'database' && pair.key === 'host' && /(^|,)\s*@/.test(pair.value)) {
+        this.#leaveOut(entry, path, 'abstract Unix sockets are not in this version yet', true);
         return;
       }
       this.#pair(pair.key, pair.value, places, scope, path, keys);

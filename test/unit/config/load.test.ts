@@ -77,6 +77,7 @@ auth_type: md5
     expect(databases.get('app')).toEqual({
       name: 'app',
       host: '/run/postgresql',
+      addresses: [{ host: '/run/postgresql', port: 5433 }],
       port: 5433,
       dbname: 'real',
       user: 'forced',
@@ -159,7 +160,7 @@ pool_size: 3
 auth_type: any
 databases:
   pgbouncer: {}
-  app: { host: "a,b", port: 99999, pasword: x }
+  app: { host: "a b", port: 99999, pasword: x }
   x: host=foo
 users: [a]
 `);
@@ -172,7 +173,7 @@ users: [a]
       "f.yaml:7:1: pool_size: can't stand here: it belongs in an entry of databases: or in an entry of users:",
       'f.yaml:8:1: auth_type: stands here a second time',
       'f.yaml:10:14: databases.pgbouncer: this name is reserved for the console',
-      'f.yaml:11:16: databases.app.host: several hosts for one database are not in this version yet',
+      'f.yaml:11:16: databases.app.host: this is no name, no address and no directory',
       "f.yaml:11:29: databases.app.port: '99999' is above the maximum, 65535",
       "f.yaml:11:36: databases.app.pasword: unknown setting 'pasword', did you mean 'password'?",
       'f.yaml:12:6: databases.x: expected a map such as { host: db.internal }',
