@@ -25,7 +25,7 @@ import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { listen } from './net/listen.ts';
-import { Resolver } from './net/resolver.ts';
+import { type AskSystem, askSystem, Resolver } from './net/resolver.ts';
 import { Stream } from './net/stream.ts';
 import { TlsKeeper } from './net/tls-keeper.ts';
 import { DatabaseStats } from './observe/database-stats.ts';
@@ -57,6 +57,8 @@ const GOODBYE_MS = 1_000;
 export interface AppOptions {
   /** Default: over the network. */
   readonly dial?: Dial;
+  /** Default: the system's. */
+  readonly askSystem?: AskSystem;
   /** Default: the machine's. */
   readonly clock?: SteadyClock;
   /** Reads the configuration again, for reloads. */
@@ -114,7 +116,7 @@ export class App {
     this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.clock = options.clock ?? new SteadyClock();
-    this.resolver = this.#makeResolver();
+    this.resolver = this.#makeResolver(options.askSystem);
     this.#dial = options.dial ?? ((address) => dial(address, this.resolver.lookup));
     this.tls = new TlsKeeper({
       onReload: (prefix, problem) => {
@@ -403,8 +405,9 @@ export class App {
     return source !== null;
   }
 
-  #makeResolver(): Resolver {
+  #makeResolver(ask: AskSystem = askSystem): Resolver {
     return new Resolver({
+      ask,
       clock: this.clock,
       ttls: () => ({ found: this.config.settings.dns_max_ttl, failed: this.config.settings.dns_nxdomain_ttl }),
       onChange: (name, addresses) => {

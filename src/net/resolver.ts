@@ -11,14 +11,16 @@ type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) =
 /** Asks for all addresses of a name. */
 export type AskSystem = (name: string, found: Found) => void;
 
+/** getaddrinfo. */
+export const askSystem: AskSystem = (name, found) => systemLookup(name, { all: true }, found);
+
 export interface ResolverOptions {
   readonly clock: Clock;
   /** dns_max_ttl and dns_nxdomain_ttl, in ms. */
   readonly ttls: () => { readonly found: number; readonly failed: number };
   /** A name that was known has other addresses now. */
   readonly onChange: (name: string, addresses: readonly string[]) => void;
-  /** Default: getaddrinfo. */
-  readonly ask?: AskSystem;
+  readonly ask: AskSystem;
 }
 
 interface Name {
@@ -42,12 +44,10 @@ export interface KnownName {
 
 export class Resolver {
   readonly #options: ResolverOptions;
-  readonly #ask: AskSystem;
   readonly #names = new Map<string, Name>();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
-    this.#ask = options.ask ?? ((name, found) => systemLookup(name, { all: true }, found));
   }
 
   /** For net.connect. Of several addresses each is the first one in turn; Node tries the next when one does not answer. */
@@ -118,7 +118,7 @@ export class Resolver {
   #lookUp(name: string, known: Name): void {
     const waiting: Found[] = [];
     known.waiting = waiting;
-    this.#ask(name, (error, addresses) => {
+    this.#options.ask(name, (error, addresses) => {
       const { found, failed } = this.#options.ttls();
       known.waiting = null;
       known.error = error;

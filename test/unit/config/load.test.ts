@@ -92,6 +92,26 @@ auth_type: md5
     expect(users.get('app')?.overrides).toEqual({ max_user_connections: 4, query_timeout: 1000 });
   });
 
+  test('several hosts have one port, or one each', () => {
+    const { databases } = good(`
+databases:
+  one: { host: "a, b", port: 1 }
+  each: { host: "a,/run/pg,::1", port: "1,2,3" }
+  listed: { host: "a,b", port: [1, 2] }
+users: { u: { password: p } }`);
+    const shown = (name: string) => databases.get(name)!.addresses.map(({ host, port }) => `${host} ${port}`);
+    expect(shown('one')).toEqual(['a 1', 'b 1']);
+    expect(shown('each')).toEqual(['a 1', '/run/pg 2', '::1 3']);
+    expect(shown('listed')).toEqual(['a 1', 'b 2']);
+    expect(databases.get('each')).toMatchObject({ host: 'a,/run/pg,::1', port: 1 });
+    const wrong = (entry: string) => bad(`databases:\n  x: ${entry}\nusers: { u: { password: p } }`);
+    expect(wrong('{ host: "a,b", port: "1,2,3" }')).toEqual(['f.yaml:2:27: databases.x.port: 3 ports for 2 hosts']);
+    expect(wrong('{ host: a, port: "1,2" }')).toEqual(['f.yaml:2:23: databases.x.port: 2 ports for one host']);
+    expect(wrong('{ host: "a,,b" }')[0]).toContain('databases.x.host: this is no name');
+    expect(wrong('{ port: "" }')[0]).toContain('databases.x.port');
+    expect(wrong('{ port: "1,x" }')[0]).toContain('is not a whole number');
+  });
+
   test('an alias stands for its anchor', () => {
     const { databases } = good('databases:\n  a: &x { host: h, port: 1 }\n  b: *x\nusers: { u: { password: p } }');
     expect(databases.get('b')).toMatchObject({ name: 'b', host: 'h', port: 1 });
