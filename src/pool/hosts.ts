@@ -92,7 +92,7 @@ export class HostChooser {
   #turn = 0;
   #candidates: readonly Address[] = [];
   #settings: HostSettings | null = null;
-  /** Rounds that have come to nothing since a login worked. */
+  /** Rounds that have come to nothing since a server was ready to serve. */
   rounds = 0;
 
   constructor(hosts: Hosts, resolved: (name: string) => readonly string[] | null, random: () => number) {
@@ -135,6 +135,10 @@ export class HostChooser {
     if (!this.#isSecondPass) this.#seen.set(key, { as: 'fit', at: now });
     this.#tried.clear();
     this.#isSecondPass = false;
+  }
+
+  /** It serves: a login alone may still come to nothing. */
+  proven(): void {
     this.rounds = 0;
   }
 

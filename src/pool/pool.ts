@@ -636,6 +636,7 @@ export class Pool implements ServerOwner {
   /** The first time that a server is ready to serve: a login alone proves nothing, what follows may close it again. */
   #proven(server: Server): void {
     server.isProven = true;
+    this.hosts.proven();
     this.lastLoginError = null;
     this.isRefused = false;
     this.loginFailures = 0;
@@ -731,7 +732,9 @@ export class Pool implements ServerOwner {
     // The next host may do better: it is tried at once.
     if (!isRoundOver) return;
     const ceiling = Math.max(this.settings.server_login_retry - RETRY_LAG_MS, 0);
-    this.retryAt = now + retryDelayMs(this.hosts.rounds, ceiling, Math.random());
+    // The connection that listens has its part in the rounds.
+    const rounds = Math.min(this.hosts.rounds, this.loginFailures);
+    this.retryAt = now + retryDelayMs(rounds, ceiling, Math.random());
     if (!this.#hasNoServer) return;
     // In an outage those that came early have their full time; those that come later are told what their first attempt met.
     for (const client of [...this.clients.waiting])

@@ -46,6 +46,8 @@ describe('one host', () => {
     expect(chooser.rounds).toBe(3);
     expect(next(1)).toBe('a');
     chooser.loggedIn(at('a'), 2);
+    expect(chooser.rounds).toBe(3);
+    chooser.proven();
     expect(chooser.rounds).toBe(0);
   });
 
