@@ -23,9 +23,12 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   client_disconnect_in_query:
     'Its client went away in the middle of a message, or of a COPY of the extended protocol: only closing ends that without a side effect.',
   connect_failed: 'Postgres could not be reached, or the connection broke during the login.',
+  dns_changed: 'The name of its host stands for other addresses now.',
   eof: 'Postgres closed the connection.',
   evicted:
     'It was idle and made room: for another pool at max_db_connections or max_user_connections, or for a replication client.',
+  host_changed:
+    'Its host was found to be a standby where target_session_attrs needs a primary, or the other way round.',
   internal_error: 'A mistake of pgsluice. Please report it.',
   leak_reclaimed:
     'Its client left a batch without Sync open on it for too long: only closing ends that without a side effect.',
@@ -38,7 +41,8 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   reconnect: 'RECONNECT replaces it.',
   replication_ended: 'It served one replication client, which is gone.',
   server_check_timeout: "A statement of pgsluice's own was not answered within server_connect_timeout.",
-  server_connect_timeout: 'It was not logged in within server_connect_timeout.',
+  server_connect_timeout:
+    'It was not logged in within server_connect_timeout; within a second, where the database has another host to try.',
   server_idle_timeout: 'Nobody used it for server_idle_timeout.',
   server_lifetime: 'It is older than server_lifetime.',
   session_kept: 'A client left it with what no reset undoes: a library from LOAD, the seed of setseed().',
@@ -46,6 +50,8 @@ export const serverCloseReasons: Readonly<Record<ServerCloseReason, string>> = {
   shutdown: 'pgsluice goes down.',
   socket_error: 'The connection failed: reset, or dead by TCP keepalive.',
   statement_mode_transaction: 'Its client opened a transaction block in pool_mode statement.',
+  target_session_attrs:
+    'The login worked, and its host was not what target_session_attrs asks for: the next one is tried.',
   tcp_user_timeout: 'Postgres took, or acknowledged, nothing of what was sent to it for tcp_user_timeout.',
   tls_failed: 'Postgres offers no encryption, or is not trusted as server_tls_sslmode asks. Clients are told at once.',
 };

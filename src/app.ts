@@ -25,6 +25,7 @@ import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
 import { Doors } from './net/doors.ts';
 import { openFileLimit } from './net/file-limit.ts';
+import { type AskSystem, askSystem, Resolver } from './net/resolver.ts';
 import { Stream } from './net/stream.ts';
 import { TlsKeeper } from './net/tls-keeper.ts';
 import { DatabaseStats } from './observe/database-stats.ts';
@@ -37,6 +38,8 @@ import type { Sources } from './observe/snapshot.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
 import { sendCancel } from './pool/cancel.ts';
+import { Hosts } from './pool/hosts.ts';
+import { cancelAddress, followName, followRole, namesInUse } from './pool/moves.ts';
 import { openServer } from './pool/open-server.ts';
 import type { Pool, PoolContext } from './pool/pool.ts';
 import { Pools } from './pool/pools.ts';
@@ -54,6 +57,8 @@ const GOODBYE_MS = 1_000;
 export interface AppOptions {
   /** Default: over the network. */
   readonly dial?: Dial;
+  /** Default: the system's. */
+  readonly askSystem?: AskSystem;
   /** Default: the machine's. */
   readonly clock?: SteadyClock;
   /** Reads the configuration again, for reloads. */
@@ -82,6 +87,7 @@ export class App {
   readonly tracer: Tracer;
   readonly tls: TlsKeeper;
   readonly doors = new Doors();
+  readonly resolver: Resolver;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
@@ -109,8 +115,9 @@ export class App {
     this.#mayLackHttp = options.mayLackHttp === true;
     this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
-    this.#dial = options.dial ?? dial;
     this.clock = options.clock ?? new SteadyClock();
+    this.resolver = this.#makeResolver(options.askSystem);
+    this.#dial = options.dial ?? ((address) => dial(address, this.resolver.lookup));
     this.tls = new TlsKeeper({
       onReload: (prefix, problem) => {
         if (problem === null) this.log.info({ side: prefix }, 'tls: new files are in force');
@@ -215,6 +222,7 @@ export class App {
         this.recentTimes.tick(this.pools, this.clock.now());
         this.databaseStats.tick(this.clock.now());
         this.history.tick(this.snapshot());
+        this.resolver.tick(namesInUse(this.pools));
         this.tls.tick(this.clock.now()).catch((error: unknown) => this.observer.bug(error));
         silentPeers.tick().catch((error: unknown) => this.observer.bug(error));
       },
@@ -245,6 +253,7 @@ export class App {
       recentTimes: this.recentTimes,
       databaseStats: this.databaseStats,
       peers: this.peers,
+      resolver: this.resolver,
       now: this.clock.now(),
       wallNow: Date.now(),
     };
@@ -377,7 +386,7 @@ export class App {
   }
 
   #cancel(server: Server, pool: Pool, done: () => void): void {
-    const way = { dial: this.#dial, address: pool.target, tls: this.tls.wishOf(pool.settings) };
+    const way = { dial: this.#dial, address: cancelAddress(server), tls: this.tls.wishOf(pool.settings) };
     sendCancel(server, way, pool.settings.cancel_wait_timeout, done);
   }
 
@@ -387,9 +396,22 @@ export class App {
     return source !== null;
   }
 
+  #makeResolver(ask: AskSystem = askSystem): Resolver {
+    return new Resolver({
+      ask,
+      clock: this.clock,
+      ttls: () => ({ found: this.config.settings.dns_max_ttl, failed: this.config.settings.dns_nxdomain_ttl }),
+      onChange: (name, addresses) => {
+        const pools = followName(this.pools, name, addresses);
+        this.log.warn({ name, addresses, pools }, 'the addresses of a host have changed');
+      },
+    });
+  }
+
   #makePoolContext(): PoolContext {
     return {
       clock: this.clock,
+      hosts: new Hosts((name) => this.resolver.addressesOf(name)),
       events: this.observer,
       guard: this.leaks,
       tracer: this.tracer.isOn ? this.tracer : null,
@@ -400,6 +422,12 @@ export class App {
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
       doubtPassword: (pool) => this.#doubtPassword(pool),
       onCapacity: (pool) => this.pools.onCapacity(pool),
+      onHostChanged: (server, isStandby) => {
+        const { host, port, ip } = server.address;
+        const pools = followRole(this.pools, server, isStandby, this.clock.now());
+        const what = isStandby ? 'the host takes no writes any more' : 'the host was promoted';
+        this.log.warn({ host, port, ip, pools }, what);
+      },
       onCatalogChanged: (pool) => this.pools.onCatalogChanged(pool),
     };
   }

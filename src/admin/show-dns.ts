@@ -1,22 +1,21 @@
-// SHOW DNS_HOSTS and DNS_ZONES. PgBouncer: the same columns, and what its own resolver keeps; here the system looks names up for each new
-// connection, so a host has no time to live, and its addresses are those that servers are connected to.
+// SHOW DNS_HOSTS and DNS_ZONES. PgBouncer: the same columns; ttl is in seconds. The serial number of a zone is asked by nobody here.
 
-import { type HostRow, hostRows } from '../observe/hosts.ts';
+import type { KnownName } from '../net/resolver.ts';
+import { hostRows, type ZoneRow, zoneRows } from '../observe/hosts.ts';
 import { bigint, int, table, text } from './table.ts';
 
 const HOST_COLUMNS = [
-  text<HostRow>('hostname', (row) => row.name),
-  bigint<HostRow>('ttl', () => 0),
-  text<HostRow>('addrs', (row) => row.addresses.join(',')),
+  text<KnownName>('hostname', (row) => row.name),
+  bigint<KnownName>('ttl', (row) => Math.ceil(row.ttlMs / 1000)),
+  text<KnownName>('addrs', (row) => row.addresses.join(',')),
 ];
 
 export const showDnsHosts = table(HOST_COLUMNS, ({ snapshot }) => hostRows(snapshot));
 
 const ZONE_COLUMNS = [
-  text<never>('zonename', () => ''),
-  bigint<never>('serial', () => 0),
-  int<never>('count', () => 0),
+  text<ZoneRow>('zonename', (row) => row.name),
+  bigint<ZoneRow>('serial', () => 0),
+  int<ZoneRow>('count', (row) => row.hosts),
 ];
 
-/** Always empty. */
-export const showDnsZones = table<never>(ZONE_COLUMNS, () => []);
+export const showDnsZones = table(ZONE_COLUMNS, ({ snapshot }) => zoneRows(snapshot));

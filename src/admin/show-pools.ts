@@ -20,7 +20,7 @@ const COLUMNS = [
   int<ShownPool>('maxwait', (row) => splitMicroseconds(row.maxWaitMs).seconds),
   int<ShownPool>('maxwait_us', (row) => splitMicroseconds(row.maxWaitMs).microseconds),
   text<ShownPool>('pool_mode', (row) => row.poolMode),
-  text<ShownPool>('load_balance_hosts', () => null),
+  text<ShownPool>('load_balance_hosts', (row) => row.loadBalanceHosts),
 ];
 
 export const showPools = table(COLUMNS, ({ snapshot }) => shownPools(snapshot));

@@ -1,7 +1,7 @@
 // `pgsluice wait`: returns when a pgsluice can serve, for whatever has to start behind it. Asks its HTTP port, or logs in as a client.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Output } from './check.ts';
-import { tryLogin } from './wait/try-login.ts';
+import { type LoginWish, tryLogin } from './wait/try-login.ts';
 
 export interface WaitOptions {
   /** http://host:port/path */
@@ -10,16 +10,6 @@ export interface WaitOptions {
   readonly login: LoginWish | null;
   /** 0: one try. */
   readonly timeoutMs: number;
-}
-
-export interface LoginWish {
-  /** Name, address, directory of a Unix socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly database: string;
-  /** null: being asked for one is enough. */
-  readonly password: string | null;
 }
 
 const EVERY_MS = 200;

@@ -64,7 +64,7 @@ export class SecretLookups {
     if (auth_user === '' || CONSOLE_DATABASES.includes(asked)) return null;
     const target = findDatabase(config, asked);
     if (target === null) return null;
-    const key = JSON.stringify([asked, target.host, target.port, target.dbname, auth_user, auth_query]);
+    const key = JSON.stringify([asked, target.addresses, target.dbname, auth_user, auth_query]);
     const known = this.#sources.get(key);
     if (known !== undefined) return known;
     if (this.#sources.size >= MAX_SOURCES) this.#dropOne();
@@ -86,7 +86,7 @@ export class SecretLookups {
     const context = this.#context;
     const settings = () => effectiveSettings(this.#config(), database, user);
     // Beside the pools of clients: it has neither clients nor servers, only what a login needs to know.
-    let pool = new Pool(database, user, findDatabase(this.#config(), database)!, settings(), context);
+    const pool = new Pool(database, user, findDatabase(this.#config(), database)!, settings(), context);
     const asker = new SecretAsker({
       clock: context.clock,
       query,
@@ -94,12 +94,18 @@ export class SecretLookups {
         return settings().server_login_retry;
       },
       open: (startup, owner) => {
-        const target = findDatabase(this.#config(), database) ?? pool.target;
-        pool = new Pool(database, user, target, settings(), context);
+        pool.target = findDatabase(this.#config(), database) ?? pool.target;
+        pool.settings = settings();
         return context.openServer(pool, startup, owner);
       },
-      loggedIn: (server) => context.events.serverLogin(pool, server),
-      closed: (server, reason, error) => context.events.serverClosed(pool, server, reason, error),
+      loggedIn: (server) => {
+        pool.hosts.loggedIn(server.address, server.connectedAt);
+        context.events.serverLogin(pool, server);
+      },
+      closed: (server, reason, error) => {
+        if (server.connectedAt === 0) pool.hostFailed(server, reason, error);
+        context.events.serverClosed(pool, server, reason, error);
+      },
       doubtPassword: () => context.doubtPassword(pool),
       failed: (server, error) => context.events.serverQuestionFailed(pool, server, 'auth_query', error),
       bug: (error) => context.events.bug(error),

@@ -9,13 +9,21 @@ export type PasswordSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'command'; readonly argv: readonly string[] };
 
+/** Where Postgres, or another pooler, is reached. */
+export interface HostAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** An entry of `databases:`. null: not set. */
 export interface DatabaseEntry {
   /** The name that clients ask for, or "*". */
   readonly name: string;
-  /** A name, an address, or a directory (starts with /) for a Unix socket. */
+  /** As written: names, addresses, directories (start with /) for Unix sockets, with commas. */
   readonly host: string;
+  /** Of the first host. */
   readonly port: number;
+  readonly addresses: readonly HostAddress[];
   readonly dbname: string | null;
   readonly user: string | null;
   /** Of `user`, wherever it comes from. */
@@ -83,8 +91,8 @@ export interface DatabaseTarget {
   readonly name: string;
   /** It came from the "*" entry. */
   readonly auto: boolean;
-  readonly host: string;
-  readonly port: number;
+  /** At least one. */
+  readonly addresses: readonly HostAddress[];
   /** The name in Postgres. */
   readonly dbname: string;
   /** Log in as this user whoever the client is. */
@@ -110,8 +118,7 @@ export function findDatabase(config: Config, name: string): DatabaseTarget | nul
     name,
     // A client may ask for a database that is called "*".
     auto: entry.name === '*',
-    host: entry.host,
-    port: entry.port,
+    addresses: entry.addresses,
     dbname: entry.dbname ?? name,
     forcedUser: entry.user,
     forcedPassword: entry.password ?? forcedSecret,

@@ -97,6 +97,10 @@ function shapesOf(row: SettingRow): readonly Json[] {
           { type: 'string' },
         ];
       }
+      if (row.items !== undefined) {
+        const number = { type: 'integer', minimum: row.items.min, maximum: row.items.max };
+        return [number, { type: 'array', items: number, minItems: row.minItems ?? 0 }, { type: 'string' }];
+      }
       return [{ type: 'array', items: { type: 'string' }, minItems: row.minItems ?? 0 }, { type: 'string' }];
     case 'size':
       return [

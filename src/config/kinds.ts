@@ -129,6 +129,12 @@ export function readValue(row: SettingRow, raw: string | readonly string[]): Set
       const fault = faultOfPairs(items, row.numbers);
       if (fault !== null) return fault;
     }
+    if (row.items !== undefined) {
+      for (const item of items) {
+        const number = readInt(item, row.items.min, row.items.max);
+        if (number instanceof Fault) return number;
+      }
+    }
     return Object.freeze(items);
   }
   if (row.kind === 'choices') return readChoices(row, raw);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import {
   CONSOLE_DATABASES,
   type DatabaseEntry,
+  type HostAddress,
   type PasswordSource,
   type PeerEntry,
   type UserEntry,
@@ -37,12 +38,14 @@ export function readDatabases(root: MapNode, from: Surroundings, findings: Findi
     if ((secret.password !== null || secret.passwordSource !== null) && user === null) {
       findings.errors.add(placeOf(map, ...PASSWORD_KEYS), `${prefix}password`, 'needs user: whose password is it?');
     }
+    const addresses = addressesOf(map, prefix, values, findings);
     databases.set(
       name,
       Object.freeze({
         name,
-        host: hostOf(map, prefix, values, findings),
-        port: number(values, 'port') ?? 5432,
+        host: addresses.map(({ host }) => host).join(','),
+        port: addresses[0]!.port,
+        addresses,
         dbname: text(values, 'dbname'),
         user,
         ...secret,
@@ -83,7 +86,8 @@ export function readPeers(root: MapNode, findings: Findings): Map<number, PeerEn
     if (id instanceof Fault) findings.errors.add(map.place, path, `the peer_id of another process ${id.reason}`);
     else if (!map.entries.has('host')) findings.errors.add(map.place, path, 'has no host');
     else {
-      const host = hostOf(map, prefix, values, findings);
+      const host = text(values, 'host') ?? '';
+      checkHost(host, placeOf(map, 'host'), `${prefix}host`, findings);
       const [port, pool_size] = [number(values, 'port') ?? 6432, number(values, 'pool_size')];
       peers.set(id, Object.freeze({ id, host, port, pool_size }));
     }
@@ -168,15 +172,21 @@ function secretOf(map: MapNode, prefix: string, values: Values, from: Surroundin
   }
 }
 
-function hostOf(map: MapNode, prefix: string, values: Values, { errors }: Findings): string {
-  const host = text(values, 'host') ?? '127.0.0.1';
-  const place = placeOf(map, 'host');
-  if (host.startsWith('/') || /^@./.test(host)) return host;
-  if (host.includes(','))
-    errors.add(place, `${prefix}host`, 'several hosts for one database are not in this version yet');
-  else if (host === '' || /[\s/]/.test(host))
-    errors.add(place, `${prefix}host`, 'this is no name, no address and no directory');
-  return host;
+/** libpq: one port for all hosts, or one for each. */
+function addressesOf(map: MapNode, prefix: string, values: Values, findings: Findings): readonly HostAddress[] {
+  const hosts = (text(values, 'host') ?? '127.0.0.1').split(',').map((host) => host.trim());
+  for (const host of hosts) checkHost(host, placeOf(map, 'host'), `${prefix}host`, findings);
+  const ports = values.port === undefined ? [5432] : (values.port as readonly string[]).map(Number);
+  if (ports.length > 1 && ports.length !== hosts.length) {
+    const message = `${ports.length} ports for ${hosts.length === 1 ? 'one host' : `${hosts.length} hosts`}`;
+    findings.errors.add(placeOf(map, 'port'), `${prefix}port`, message);
+  }
+  return Object.freeze(hosts.map((host, i) => Object.freeze({ host, port: ports[i] ?? ports[0]! })));
+}
+
+function checkHost(host: string, place: MapNode['place'], path: string, { errors }: Findings): void {
+  if (host.startsWith('/') || /^@./.test(host)) return;
+  if (host === '' || /[\s/,]/.test(host)) errors.add(place, path, 'this is no name, no address and no directory');
 }
 
 function startupParameters(values: Values): Readonly<Record<string, string>> {

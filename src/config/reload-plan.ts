@@ -62,7 +62,9 @@ function compareValues(scope: Scope, label: string, from: Values, to: Values, ch
 }
 
 function databaseValues(entry: DatabaseEntry): Values {
-  const { host, port, dbname, user, password, pool_size, connect_query, startupParameters, overrides } = entry;
+  const { host, addresses, dbname, user, password, pool_size, connect_query, startupParameters, overrides } = entry;
+  const ports = addresses.map((address) => String(address.port));
+  const port = ports.every((one) => one === ports[0]) ? ports.slice(0, 1) : ports;
   const own = { host, port, dbname, user, password, pool_size, connect_query, ...sourceValues(entry.passwordSource) };
   return { ...overrides, ...startupParameters, ...own };
 }

@@ -151,9 +151,11 @@ export class Janitor {
         else if (list === servers.idle && needsCheck(server, now, settings)) moveServer(server, servers, 'used');
       }
     }
-    for (const server of servers.login) {
-      const reason = loginServerRule(server, now, settings);
-      if (reason !== null) server.close(reason, `no login within ${formatDuration(settings.server_connect_timeout)}`);
+    const limits = loginLimits(pool);
+    // A copy: the end of one opens another.
+    for (const server of [...servers.login]) {
+      const reason = loginServerRule(server, now, limits);
+      if (reason !== null) server.close(reason, `no login within ${formatDuration(limits.server_connect_timeout)}`);
     }
     for (const server of servers.tested) {
       const reason = askedServerRule(server, now, settings);
@@ -167,13 +169,14 @@ export class Janitor {
   }
 
   /** The connection that listens: those that hear it rely on its being there. */
-  #tendListener({ listener, settings }: Pool, now: number): void {
+  #tendListener(pool: Pool, now: number): void {
+    const { listener, settings } = pool;
     const { server } = listener;
     if (server === null) {
       listener.tend(now);
       return;
     }
-    let reason = server.state === 'login' ? loginServerRule(server, now, settings) : null;
+    let reason = server.state === 'login' ? loginServerRule(server, now, loginLimits(pool)) : null;
     if (server.isAsked) reason = askedServerRule(server, now, settings);
     if (reason === null) listener.tend(now);
     else server.close(reason);
@@ -236,6 +239,11 @@ export class Janitor {
     this.#options.pools.remove(pool);
     this.#options.leaks.forget(pool);
   }
+}
+
+/** Where there is another host to try, one that says nothing gets less time. */
+function loginLimits({ hosts, settings }: Pool): { readonly server_connect_timeout: number } {
+  return { server_connect_timeout: hosts.loginLimitMs(settings.server_connect_timeout) };
 }
 
 function stampOf(server: Server, reason: HeldServerReason): number {

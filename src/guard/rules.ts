@@ -33,7 +33,11 @@ export function needsCheck(server: Server, now: number, settings: EffectiveSetti
 }
 
 /** A server that logs in. */
-export function loginServerRule(server: Server, now: number, settings: EffectiveSettings): ServerCloseReason | null {
+export function loginServerRule(
+  server: Server,
+  now: number,
+  settings: Pick<EffectiveSettings, 'server_connect_timeout'>,
+): ServerCloseReason | null {
   return isOver(server.createdAt, now, settings.server_connect_timeout) ? 'server_connect_timeout' : null;
 }
 

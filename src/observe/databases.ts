@@ -23,6 +23,8 @@ export interface DatabaseRow {
   readonly reservePoolSize: number;
   readonly serverLifetimeMs: number;
   readonly poolMode: string | null;
+  /** Null: there is one host. */
+  readonly loadBalanceHosts: string | null;
   readonly maxConnections: number;
   readonly currentConnections: number;
   readonly maxClientConnections: number;
@@ -54,6 +56,7 @@ function databaseRow(name: string, states: DatabaseStates, snapshot: Sources): D
     reservePoolSize: settings.reserve_pool_size,
     serverLifetimeMs: settings.server_lifetime,
     poolMode: entry?.overrides.pool_mode ?? null,
+    loadBalanceHosts: (entry?.addresses.length ?? 0) > 1 ? settings.load_balance_hosts : null,
     maxConnections: settings.max_db_connections,
     currentConnections: snapshot.pools.serversOfDatabase(name),
     maxClientConnections: settings.max_db_client_connections,
@@ -75,6 +78,7 @@ function consoleRow({ config }: DatabaseStates, snapshot: Sources): DatabaseRow 
     reservePoolSize: 0,
     serverLifetimeMs: config.settings.server_lifetime,
     poolMode: 'statement',
+    loadBalanceHosts: null,
     maxConnections: 0,
     currentConnections: 0,
     maxClientConnections: 0,

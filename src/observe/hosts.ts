@@ -1,22 +1,25 @@
-// The hosts of Postgres that are given by name, and the addresses that servers of theirs are connected to.
+// The hosts of Postgres that are given by name: what is known of them, and the domains that they are in.
 
-import { isIP } from 'node:net';
-import { isSocketDirectory } from '../net/socket-directory.ts';
+import type { KnownName } from '../net/resolver.ts';
 import type { Sources } from './snapshot.ts';
 
-export interface HostRow {
-  readonly name: string;
-  readonly addresses: readonly string[];
+export function hostRows({ resolver }: Sources): KnownName[] {
+  return [...resolver].filter(({ addresses }) => addresses.length > 0);
 }
 
-export function hostRows({ pools }: Sources): HostRow[] {
-  const byName = new Map<string, Set<string>>();
-  for (const pool of pools) {
-    const { host } = pool.target;
-    if (isSocketDirectory(host) || isIP(host) !== 0) continue;
-    const addresses = byName.get(host) ?? new Set();
-    byName.set(host, addresses);
-    for (const server of pool.allServers()) if (server.state !== 'login') addresses.add(server.stream.remoteAddress);
+export interface ZoneRow {
+  readonly name: string;
+  readonly hosts: number;
+}
+
+/** What stands behind the first dot of a name, and how many names end like that. */
+export function zoneRows(sources: Sources): ZoneRow[] {
+  const zones = new Map<string, number>();
+  for (const { name } of hostRows(sources)) {
+    const dot = name.indexOf('.');
+    if (dot < 0) continue;
+    const zone = name.slice(dot + 1);
+    zones.set(zone, (zones.get(zone) ?? 0) + 1);
   }
-  return [...byName].map(([name, addresses]) => ({ name, addresses: [...addresses] }));
+  return [...zones].map(([name, hosts]) => ({ name, hosts }));
 }

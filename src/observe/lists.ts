@@ -1,6 +1,7 @@
 // How much there is of everything: SHOW LISTS, and the metrics of the same names.
 
 import { type DatabaseStates, databaseRows } from './databases.ts';
+import { hostRows, zoneRows } from './hosts.ts';
 import type { Sources } from './snapshot.ts';
 import { userRows } from './users.ts';
 
@@ -20,15 +21,17 @@ export interface Lists {
   /** Always 0: nothing is kept for servers to come. */
   readonly free_servers: number;
   readonly used_servers: number;
-  /** Always 0: the system answers for names, and what it keeps it does not tell. */
   readonly dns_names: number;
   readonly dns_zones: number;
+  /** Lookups under way. */
   readonly dns_queries: number;
+  /** Connections that wait for one. */
   readonly dns_pending: number;
 }
 
 export function lists(states: DatabaseStates, snapshot: Sources): Lists {
   const { clients, pools } = snapshot;
+  const { pending } = snapshot.resolver;
   let servers = 0;
   for (const { serverCount } of pools) servers += serverCount;
   return {
@@ -42,9 +45,9 @@ export function lists(states: DatabaseStates, snapshot: Sources): Lists {
     login_clients: clients.lists.login.length,
     free_servers: 0,
     used_servers: servers,
-    dns_names: 0,
-    dns_zones: 0,
-    dns_queries: 0,
-    dns_pending: 0,
+    dns_names: hostRows(snapshot).length,
+    dns_zones: zoneRows(snapshot).length,
+    dns_queries: pending.lookups,
+    dns_pending: pending.waiting,
   };
 }

@@ -4,6 +4,7 @@ import type { Client, ClientEvents } from '../client/client.ts';
 import type { Settings } from '../config/settings-table.ts';
 import { printable } from '../guard/exhaustion.ts';
 import type { Leak, LeakEvents, LeakLife } from '../guard/leaks.ts';
+import { addressKey } from '../net/dial.ts';
 import type { Pool, PoolEvents } from '../pool/pool.ts';
 import type { ClientCloseReason } from '../pool/pool-client.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
@@ -253,5 +254,11 @@ function whoIs(client: Client): object {
 }
 
 function whichServer(pool: Pool, server: Server): object {
-  return { server: server.id, database: pool.database, user: pool.user, backendPid: server.backendPid };
+  return {
+    server: server.id,
+    database: pool.database,
+    user: pool.user,
+    backendPid: server.backendPid,
+    host: addressKey(server.address),
+  };
 }

@@ -7,6 +7,7 @@ import type { ApplicationRow } from '../guard/applications.ts';
 import { HOLDER_STATES, type HolderState, holderState } from '../guard/gaps.ts';
 import { clientOf, type HolderRecord, holderRecords } from '../guard/holders.ts';
 import type { Leak, Leaks } from '../guard/leaks.ts';
+import type { Resolver } from '../net/resolver.ts';
 import { LISTENS } from '../pool/listener.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
@@ -71,6 +72,8 @@ export interface PoolRow {
   readonly user: string;
   readonly state: Pool['state'];
   readonly poolMode: string;
+  /** Null: there is one host. */
+  readonly loadBalanceHosts: string | null;
   readonly poolSize: number;
   readonly clients: Readonly<
     Record<'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req', number>
@@ -99,6 +102,7 @@ export interface Sources {
   readonly recentTimes: RecentTimes;
   readonly databaseStats: DatabaseStats;
   readonly peers: Peers;
+  readonly resolver: Resolver;
   /** Stamp of the clock, and the wall clock at the same moment. */
   readonly now: number;
   readonly wallNow: number;
@@ -109,7 +113,10 @@ export function poolRows({ pools, now }: Sources): readonly PoolRow[] {
 }
 
 /** What SHOW POOLS says of a pool. */
-export type ShownPool = Pick<PoolRow, 'database' | 'user' | 'poolMode' | 'clients' | 'servers' | 'maxWaitMs'>;
+export type ShownPool = Pick<
+  PoolRow,
+  'database' | 'user' | 'poolMode' | 'loadBalanceHosts' | 'clients' | 'servers' | 'maxWaitMs'
+>;
 
 /** By database and user, the clients of the console as a pool among them, as in PgBouncer. */
 export function shownPools(sources: Sources): ShownPool[] {
@@ -117,6 +124,7 @@ export function shownPools(sources: Sources): ShownPool[] {
     database: CONSOLE,
     user: CONSOLE,
     poolMode: 'statement',
+    loadBalanceHosts: null,
     clients: {
       active: 0,
       idle: sources.clients.lists.active.length,
@@ -145,6 +153,7 @@ export function poolRow(pool: Pool, now: number): PoolRow {
     user: pool.user,
     state: pool.state,
     poolMode: settings.pool_mode,
+    loadBalanceHosts: pool.target.addresses.length > 1 ? settings.load_balance_hosts : null,
     poolSize: settings.pool_size,
     clients: {
       active: linked,

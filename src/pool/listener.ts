@@ -259,6 +259,8 @@ export class Listener implements ServerOwner, NotificationReader {
     this.server?.close(reason, detail);
   }
 
+  onServerPromoted(): void {}
+
   onServerLogin(server: Server): void {
     this.#host.listenerLogin(server);
     // Older ones than 14 have no such timeout.

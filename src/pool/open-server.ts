@@ -24,23 +24,26 @@ export function openServer(
   tls: TlsKeeper,
 ): Server {
   const { target, settings } = pool;
+  const { address, wanted } = pool.hosts.choose(target.addresses, settings, clock.now());
   const login = new ServerLogin({
     user: pool.user,
     database: target.dbname,
     parameters: new Map([...Object.entries(target.startupParameters), ...(dedicated ?? [])]),
     credentials: credentialsOf(pool, config),
+    wanted,
   });
   return new Server(
     id,
     owner,
     (handler, ready) => {
-      const stream = openStream(dial, target, tls.wishOf(settings), handler, ready);
+      const stream = openStream(dial, address, tls.wishOf(settings), handler, ready);
       if (settings.tcp_keepalive) stream.setKeepAlive(keepAliveOf(settings));
       return stream;
     },
     login,
     clock,
     settings.max_packet_size,
+    address,
   );
 }
 

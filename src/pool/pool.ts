@@ -10,6 +10,7 @@ import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
+import { CURRENT_ROLE_QUERY, RoleReader, reportedRole } from '../server/session-attrs.ts';
 import { moveServer, type ServerLists, serverLists } from '../server/states.ts';
 import { CustomNames } from '../session/custom-names.ts';
 import { CatalogReader, catalogQuery, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
@@ -21,6 +22,7 @@ import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
 import { isAway, retryDelayMs } from './backoff.ts';
+import type { Failure, HostChooser, Hosts } from './hosts.ts';
 import type { LimitVerdict } from './limits.ts';
 import { Listener, type ListenerHost } from './listener.ts';
 import { type Explanation, Overload } from './overload.ts';
@@ -34,6 +36,8 @@ import { PoolStats } from './stats.ts';
 /** What a pool asks of the house around it. */
 export interface PoolContext {
   readonly clock: Clock;
+  /** What is known of the hosts of all databases. */
+  readonly hosts: Hosts;
   /** Dials Postgres; the server logs in by itself. dedicated: further startup parameters (replication). */
   openServer(pool: Pool, dedicated: ReadonlyMap<string, string> | null, owner: ServerOwner): Server;
   /** May this pool open one more? Makes room by closing an idle server of another pool where that helps. */
@@ -46,6 +50,8 @@ export interface PoolContext {
   doubtPassword(pool: Pool): boolean;
   /** A server came or went: other pools of the database or user may open one now. */
   onCapacity(pool: Pool): void;
+  /** The host of this server is a primary no more, or has become one. */
+  onHostChanged(server: Server, isStandby: boolean): void;
   /** A client of this pool has changed the catalog of its database. */
   onCatalogChanged(pool: Pool): void;
   readonly events: PoolEvents;
@@ -88,6 +94,9 @@ const NEVER_SERVED: ReadonlySet<ServerCloseReason> = new Set([
   'server_check_timeout',
   'socket_error',
 ]);
+
+/** Postgres: ERRCODE_READ_ONLY_SQL_TRANSACTION. */
+const READ_ONLY_TRANSACTION = '25006';
 
 const OPEN_TRANSACTION: ErrorFields = { severity: 'ERROR', sqlstate: '25001', message: '' };
 
@@ -151,6 +160,8 @@ export class Pool implements ServerOwner {
   /** The words that a statement is searched for: with the functions of this database once the first server has logged in. */
   lexicon: Lexicon = POSTGRES_LEXICON;
   readonly prepared = new PreparedStatements();
+  /** Where its next server goes to. */
+  readonly hosts: HostChooser;
   /** LISTEN for all its clients. */
   readonly listener: Listener;
   readonly customNames = new CustomNames();
@@ -189,6 +200,7 @@ export class Pool implements ServerOwner {
     this.target = target;
     this.settings = settings;
     this.#context = context;
+    this.hosts = context.hosts.chooser();
     this.listener = new Listener(this.#listenerHost(context));
     this.#overload = new Overload(this, () => context.guard.explain(this));
     this.createdAt = context.clock.now();
@@ -375,6 +387,10 @@ export class Pool implements ServerOwner {
 
   /** Nobody gets a server with what its client left: what may be there is looked up, and what is there is undone. */
   #clean(server: Server): void {
+    if (this.#context.hosts.takeDoubt(server.address, server.activeAt)) {
+      this.#askAbout(server, 'role', (done) => this.#askRole(server, done));
+      return;
+    }
     if (server.suspect !== Suspect.None) {
       this.#askAbout(server, 'inspection', (done) => this.inspect(server, done));
       return;
@@ -395,6 +411,18 @@ export class Pool implements ServerOwner {
       if (error === null) this.#clean(server);
       else this.#questionFailed(server, what, error);
     });
+  }
+
+  /** Postgres says of each read-only transaction that it is one: whether the host has become a standby, only the host can tell. */
+  #askRole(server: Server, done: (error: ErrorFields | null) => void): void {
+    const reader = new RoleReader();
+    const answered = (error: ErrorFields | null) => {
+      const { role } = reader;
+      const writes = this.settings.target_session_attrs === 'read-write';
+      if (role !== null && (role.isStandby || (writes && role.isReadOnly))) this.#context.onHostChanged(server, true);
+      done(error);
+    };
+    server.ask(CURRENT_ROLE_QUERY, answered, reader);
   }
 
   /** Asks what a server's session has come to, and reads the catalog again where the session has changed that. */
@@ -608,6 +636,7 @@ export class Pool implements ServerOwner {
   /** The first time that a server is ready to serve: a login alone proves nothing, what follows may close it again. */
   #proven(server: Server): void {
     server.isProven = true;
+    this.hosts.proven();
     this.lastLoginError = null;
     this.isRefused = false;
     this.loginFailures = 0;
@@ -615,6 +644,7 @@ export class Pool implements ServerOwner {
   }
 
   onServerLogin(server: Server): void {
+    this.hosts.loggedIn(server.address, server.connectedAt);
     this.stats.serverLoginCount += 1;
     this.#context.events.serverLogin(this, server);
     this.#context.onCapacity(this);
@@ -660,8 +690,8 @@ export class Pool implements ServerOwner {
     this.#settleAccount(server);
     moveServer(server, this.servers, 'closed');
     this.#context.events.serverClosed(this, server, reason, error);
-    if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(reason, error, owner);
-    else if (wasLogin || (!server.isProven && NEVER_SERVED.has(reason))) this.#loginFailed(reason, error);
+    if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(server, owner, reason, error);
+    else if (wasLogin || (!server.isProven && NEVER_SERVED.has(reason))) this.#loginFailed(server, reason, error);
     if (this.listener.needsRoom) this.listener.work();
     this.#context.onCapacity(this);
     this.grow();
@@ -671,20 +701,26 @@ export class Pool implements ServerOwner {
    * A refusal (no right to replicate, max_wal_senders) concerns the one client that asked: nobody else is refused or
    * slowed down by it. Where Postgres is away, it is tried again for this client like for the others.
    */
-  #dedicatedLoginFailed(reason: ServerCloseReason, error: ErrorFields | null, owner: PoolClient): void {
+  #dedicatedLoginFailed(server: Server, owner: PoolClient, reason: ServerCloseReason, error: ErrorFields | null): void {
     const isRefusal = error !== null && (error.sqlstate === '53300' || !isAway(reason, error));
     if (!isRefusal) {
       if (owner.list === this.clients.waiting) this.#dedicatedQueue.add(owner);
-      this.#loginFailed(reason, error);
+      this.#loginFailed(server, reason, error);
       return;
     }
     this.stats.serverLoginFailureCount += 1;
     if (owner.list === this.clients.waiting) owner.onRefused(error);
   }
 
-  #loginFailed(reason: ServerCloseReason, error: ErrorFields | null): void {
+  /** A login has come to nothing. True: it was tried at each host now. */
+  hostFailed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): boolean {
+    return this.hosts.failed(server.address, failureOf(reason, error), this.#context.clock.now());
+  }
+
+  #loginFailed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
     const now = this.#context.clock.now();
     this.stats.serverLoginFailureCount += 1;
+    const isRoundOver = this.hostFailed(server, reason, error);
     if (this.loginFailures === 0) this.#awaySince = now;
     this.loginFailures += 1;
     this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
@@ -693,8 +729,12 @@ export class Pool implements ServerOwner {
         ? now - this.#awaySince < ROTATION_MS
         : false;
     this.isRefused = !isAway(reason, error) && !isRotated;
+    // The next host may do better: it is tried at once.
+    if (!isRoundOver) return;
     const ceiling = Math.max(this.settings.server_login_retry - RETRY_LAG_MS, 0);
-    this.retryAt = now + retryDelayMs(this.loginFailures, ceiling, Math.random());
+    // The connection that listens has its part in the rounds.
+    const rounds = Math.min(this.hosts.rounds, this.loginFailures);
+    this.retryAt = now + retryDelayMs(rounds, ceiling, Math.random());
     if (!this.#hasNoServer) return;
     // In an outage those that came early have their full time; those that come later are told what their first attempt met.
     for (const client of [...this.clients.waiting])
@@ -723,8 +763,12 @@ export class Pool implements ServerOwner {
       },
       mayListen: () => context.mayListen(this),
       openListener: (startup, owner) => context.openServer(this, startup, owner),
-      listenerLogin: (server) => context.events.serverLogin(this, server),
+      listenerLogin: (server) => {
+        this.hosts.loggedIn(server.address, server.connectedAt);
+        context.events.serverLogin(this, server);
+      },
       listenerClosed: (server, reason, error) => {
+        if (server.connectedAt === 0) this.hostFailed(server, reason, error);
         context.events.serverClosed(this, server, reason, error);
         context.onCapacity(this);
         this.grow();
@@ -755,8 +799,21 @@ export class Pool implements ServerOwner {
     if (this.#context.tracer !== null && server.holder !== null) this.#context.tracer.xactAnswered(this, server, now);
   }
 
-  onServerError(_server: Server, sqlstate: string): void {
+  onServerError(server: Server, sqlstate: string): void {
     this.stats.errorsBySqlstate.add(sqlstate);
+    if (sqlstate === READ_ONLY_TRANSACTION && this.expectsWrites(server))
+      this.#context.hosts.doubt(server.address, server.activeAt);
+  }
+
+  /** It was opened on a primary, or had to be. */
+  expectsWrites(server: Server): boolean {
+    const { target_session_attrs } = this.settings;
+    if (target_session_attrs === 'any') return reportedRole(server.reported)?.isStandby === false;
+    return target_session_attrs === 'primary' || target_session_attrs === 'read-write';
+  }
+
+  onServerPromoted(server: Server): void {
+    this.#context.onHostChanged(server, false);
   }
 
   onServerBug(_server: Server, error: unknown): void {
@@ -786,20 +843,21 @@ export class Pool implements ServerOwner {
     this.#serveWaiting();
   }
 
-  /** Every server is replaced: the idle ones now, the others when their client lets go. PgBouncer: RECONNECT. */
-  reconnect(reason: ServerCloseReason): void {
+  /** Servers are replaced: the idle ones now, the others when their client lets go. Default: all. PgBouncer: RECONNECT. */
+  reconnect(reason: ServerCloseReason, isMeant: (server: Server) => boolean = () => true): void {
     const isFast = this.settings.server_fast_close && this.settings.pool_mode === 'session';
-    for (const server of [...this.servers.active]) {
+    const { active, being_canceled, tested, login, idle, used } = this.servers;
+    for (const server of [...active].filter(isMeant)) {
       server.closeReason ??= reason;
       // In session mode its client is closed with it. Inside a transaction: as soon as that is over.
       if (isFast && server.txStatus === TxStatus.Idle && server.replies.isIdle) server.close(reason);
     }
-    for (const server of this.servers.being_canceled) server.closeReason ??= reason;
-    for (const server of this.servers.tested) server.closeReason ??= reason;
-    for (const server of this.servers.login) server.closeReason ??= reason;
+    for (const list of [being_canceled, tested, login])
+      for (const server of list) if (isMeant(server)) server.closeReason ??= reason;
     this.reports.clear();
-    this.closeIdle(reason);
-    this.listener.close(reason);
+    for (const server of [...idle, ...used].filter(isMeant)) server.close(reason);
+    const { listener } = this;
+    if (listener.server !== null && isMeant(listener.server)) listener.close(reason);
   }
 
   closeIdle(reason: ServerCloseReason): void {
@@ -812,6 +870,12 @@ export class Pool implements ServerOwner {
     for (const server of [...this.allServers()]) server.close(reason);
     this.listener.close(reason);
   }
+}
+
+function failureOf(reason: ServerCloseReason, error: ErrorFields | null): Failure {
+  if (reason === 'target_session_attrs') return 'unfit';
+  if (reason === 'server_connect_timeout') return 'silent';
+  return isAway(reason, error) ? 'away' : 'refused';
 }
 
 function refusedLogin(said: ErrorFields): PoolerError {

@@ -195,6 +195,8 @@ export class SecretAsker implements ServerOwner {
 
   onServerError(): void {}
 
+  onServerPromoted(): void {}
+
   onServerBug(_server: Server, error: unknown): void {
     this.#host.bug(error);
   }

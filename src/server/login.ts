@@ -7,7 +7,15 @@ import type { ServerAuthStep } from '../auth/server-auth-step.ts';
 import { type ErrorFields, readErrorFields } from '../protocol/error-fields.ts';
 import { Backend, typeName } from '../protocol/message-types.ts';
 import { MAX_CANCEL_KEY_LENGTH, PROTOCOL_3_2 } from '../protocol/startup.ts';
-import { password, startupMessage } from '../protocol/writer.ts';
+import { password, query, startupMessage } from '../protocol/writer.ts';
+import {
+  ROLE_QUERY,
+  RoleReader,
+  reportedRole,
+  type ServerRole,
+  type SessionAttrs,
+  unfitness,
+} from './session-attrs.ts';
 
 export interface ServerLoginOptions {
   readonly user: string;
@@ -15,6 +23,8 @@ export interface ServerLoginOptions {
   /** Further startup parameters: what the database entry sets, `replication`. */
   readonly parameters: ReadonlyMap<string, string>;
   readonly credentials: Omit<ServerAuthOptions, 'user' | 'tls'>;
+  /** Default: any. */
+  readonly wanted?: SessionAttrs;
 }
 
 export type ServerLoginStep =
@@ -23,6 +33,8 @@ export type ServerLoginStep =
   /** Run PBKDF2 off the loop, then call derived(). */
   | { readonly kind: 'derive'; readonly password: string; readonly salt: Buffer; readonly iterations: number }
   | { readonly kind: 'ready' }
+  /** It has let us in, and is not what was wanted. */
+  | { readonly kind: 'unfit'; readonly error: ErrorFields }
   | { readonly kind: 'fail'; readonly error: ErrorFields };
 
 /** Postgres 18 reports 15 parameters, an extension may add some: more is nobody's honest server. */
@@ -41,6 +53,8 @@ export class ServerLogin {
   readonly #options: ServerLoginOptions;
   #started: ServerAuth | null = null;
   #authenticated = false;
+  /** Set while it is asked what it is. */
+  #role: RoleReader | null = null;
 
   constructor(options: ServerLoginOptions) {
     this.#options = options;
@@ -75,7 +89,14 @@ export class ServerLogin {
       case Backend.NoticeResponse:
         return WAIT;
       case Backend.ReadyForQuery:
-        return this.#authenticated ? { kind: 'ready' } : violation('ReadyForQuery before authentication');
+        return this.#authenticated ? this.#ready() : violation('ReadyForQuery before authentication');
+      case Backend.DataRow:
+        if (this.#role === null) return violation(`unexpected message ${typeName(type)} during login`);
+        this.#role.readRow(buffer, start, end);
+        return WAIT;
+      case Backend.RowDescription:
+      case Backend.CommandComplete:
+        return this.#role === null ? violation(`unexpected message ${typeName(type)} during login`) : WAIT;
       default:
         return violation(`unexpected message ${typeName(type)} during login`);
     }
@@ -90,6 +111,17 @@ export class ServerLogin {
     const { user, credentials } = this.#options;
     this.#started ??= createServerAuth({ ...credentials, user, tls: this.tls });
     return this.#started;
+  }
+
+  /** Postgres reports at login what it is since 14; others are asked, as libpq does. */
+  #ready(): ServerLoginStep {
+    const wanted = this.#options.wanted ?? 'any';
+    if (wanted === 'any') return { kind: 'ready' };
+    const role = this.#role === null ? reportedRole(this.reported) : this.#role.role;
+    if (role !== null) return judge(wanted, role);
+    if (this.#role !== null) return violation('no answer to what the server is');
+    this.#role = new RoleReader();
+    return { kind: 'send', bytes: query(ROLE_QUERY) };
   }
 
   #authentication(buffer: Buffer, start: number, end: number): ServerLoginStep {
@@ -118,6 +150,14 @@ export class ServerLogin {
     const pair = readParameterStatus(buffer, start, end);
     if (pair !== null && this.reported.size < MAX_REPORTED) this.reported.set(pair[0], pair[1]);
   }
+}
+
+/** Postgres: ERRCODE_CANNOT_CONNECT_NOW, as a standby says that is not hot yet: who waits may be served soon. */
+function judge(wanted: SessionAttrs, role: ServerRole): ServerLoginStep {
+  const message = unfitness(wanted, role);
+  return message === null
+    ? { kind: 'ready' }
+    : { kind: 'unfit', error: { severity: 'FATAL', sqlstate: '57P03', message } };
 }
 
 function violation(message: string): ServerLoginStep {

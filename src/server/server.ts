@@ -4,6 +4,7 @@
 // happens next. Between the first and the last line of process() lies the way of every reply.
 
 import { saltPassword } from '../auth/pbkdf2.ts';
+import type { Address } from '../net/dial.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
 import { TlsRefusal } from '../net/tls-request.ts';
 import type { PoolerError } from '../protocol/catalogue.ts';
@@ -80,6 +81,8 @@ export interface ServerOwner {
   /** A statement (or batch) was answered to the end. */
   onServerAnswered(server: Server, status: number): void;
   onServerError(server: Server, sqlstate: string): void;
+  /** It was a standby, and takes writes from now on. */
+  onServerPromoted(server: Server): void;
   /** A mistake of ours: the server is closed. */
   onServerBug(server: Server, error: unknown): void;
 }
@@ -90,8 +93,10 @@ export type ServerCloseReason =
   | 'cancel_wait_timeout'
   | 'client_disconnect_in_query'
   | 'connect_failed'
+  | 'dns_changed'
   | 'eof'
   | 'evicted'
+  | 'host_changed'
   | 'internal_error'
   | 'leak_reclaimed'
   | 'login_failed'
@@ -110,6 +115,7 @@ export type ServerCloseReason =
   | 'shutdown'
   | 'socket_error'
   | 'statement_mode_transaction'
+  | 'target_session_attrs'
   | 'tcp_user_timeout'
   | 'tls_failed';
 
@@ -186,6 +192,8 @@ export class Server implements StreamHandler, ListNode<Server> {
 
   readonly id: number;
   readonly owner: ServerOwner;
+  /** Where it was dialled. */
+  readonly address: Address;
   readonly stream: Stream;
   readonly replies = new ReplyQueue();
   state: ServerState = ServerState.Login;
@@ -276,9 +284,11 @@ export class Server implements StreamHandler, ListNode<Server> {
     login: ServerLogin,
     clock: Clock,
     maxPacketSize: number,
+    address: Address,
   ) {
     this.id = id;
     this.owner = owner;
+    this.address = address;
     this.#clock = clock;
     this.#login = login;
     this.createdAt = clock.now();
@@ -571,7 +581,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     }
     if (this.#reader.error !== null) {
       this.#failLogin({ severity: 'FATAL', sqlstate: '08P01', message: this.#reader.error });
-    } else if (this.#login === null && !this.#reader.atBoundary) this.#process(0);
+    } else if (this.#login === null && this.state !== ServerState.Closed && !this.#reader.atBoundary) this.#process(0);
   }
 
   #loginStep(login: ServerLogin, step: ServerLoginStep): void {
@@ -601,6 +611,10 @@ export class Server implements StreamHandler, ListNode<Server> {
         this.loginRole = login.reported.get('session_authorization') ?? login.user;
         this.connectedAt = this.#clock.now();
         this.owner.onServerLogin(this);
+        return;
+      case 'unfit':
+        this.#login = null;
+        this.close('target_session_attrs', step.error.message, step.error);
     }
   }
 
@@ -816,7 +830,9 @@ export class Server implements StreamHandler, ListNode<Server> {
       this.closeReason ??= 'protocol_violation';
       return;
     }
+    const before = this.reported.get(name);
     this.reported.set(name, value);
+    if (name === 'in_hot_standby' && before === 'on' && value === 'off') this.owner.onServerPromoted(this);
     if (name === 'standard_conforming_strings' || name === 'client_encoding') this.lexing = lexingOf(this.reported);
     if (this.#route === Route.Forward && isCarried(name)) this.suspect |= Suspect.Parameter;
   }

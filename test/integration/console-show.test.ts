@@ -233,8 +233,8 @@ test('SHOW DNS_HOSTS names hosts that are names, and where their servers are', a
   const named = await startPooler({ ...db.current, host: 'localhost' });
   await named.query('SELECT 1');
   const [shown] = await named.console('SHOW DNS_HOSTS');
-  expect(shown).toMatchObject({ hostname: 'localhost', ttl: '0' });
-  expect(shown?.addrs).toMatch(/^(127\.0\.0\.1|::1)$/);
+  expect(shown).toMatchObject({ hostname: 'localhost', ttl: '15' });
+  expect(shown?.addrs).toContain('127.0.0.1');
   await named.stop();
 });
 

@@ -18,13 +18,14 @@ test('a queued cancel request is carried though its sender is gone', async () =>
   // The one that may be under way at a time gets stuck in a network that is silent.
   const proxy = await startTcpProxy(db.current);
   proxy.pause();
-  const { target } = pool;
-  pool.target = { ...target, port: proxy.port };
+  const server = pool.servers.active.head!;
+  const { address } = server;
+  Object.assign(server, { address: { ...address, port: proxy.port } });
   const request = () => build.cancelRequest(client.session.pid, client.session.key);
   const stuck = await connect(pooler.current.port);
   stuck.send(request());
   await waitUntil(() => pool.clients.active_cancel.length === 1);
-  pool.target = target;
+  Object.assign(server, { address });
   const hasty = await connect(pooler.current.port);
   hasty.socket.end(request());
   await waitUntil(() => pool.clients.waiting_cancel.length === 0 && pooler.current.app.clients.size === 2);

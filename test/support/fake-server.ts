@@ -212,10 +212,10 @@ export class FakeServer {
   }
 }
 
-/** Starts a scripted server on a free port. */
-export async function startFakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
+/** Starts a scripted server, on a free port unless one is named. */
+export async function startFakeServer(options: FakeServerOptions = {}, port = 0): Promise<FakeServer> {
   const server = new FakeServer(options);
-  await server.listen();
+  await server.listen(port);
   return server;
 }
 

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { stringify } from 'yaml';
-import { type App, startApp } from '../../src/app.ts';
+import { type App, type AppOptions, startApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { expectInvariants } from './invariants.ts';
 import { queryOn, type TestDatabase } from './postgres.ts';
@@ -119,7 +119,11 @@ function load(tree: ConfigTree) {
   return parseConfig(stringify(tree), { file: 'test.yaml', env: {} });
 }
 
-export async function startPooler(target: Target, settings: ConfigTree = {}): Promise<TestPooler> {
+export async function startPooler(
+  target: Target,
+  settings: ConfigTree = {},
+  options: Pick<AppOptions, 'askSystem'> = {},
+): Promise<TestPooler> {
   const log: LogLine[] = [];
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -135,7 +139,7 @@ export async function startPooler(target: Target, settings: ConfigTree = {}): Pr
     sink,
   );
   let pooler: TestPooler | null = null;
-  const app = await startApp(result.config, { log: logger, load: () => load(pooler?.tree ?? tree) });
+  const app = await startApp(result.config, { ...options, log: logger, load: () => load(pooler?.tree ?? tree) });
   pooler = new TestPooler(app, target, log, tree);
   return pooler;
 }

@@ -229,7 +229,7 @@ export class EmbeddedPostgres {
   #isReady(child: ChildProcess): boolean {
     try {
       const lines = readFileSync(join(this.dataDir, 'postmaster.pid'), 'utf8').split('\n');
-      return Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready';
+      return Number(lines[0]) === child.pid && /^(ready|standby)\s*$/.test(lines[7] ?? '');
     } catch {
       return false;
     }

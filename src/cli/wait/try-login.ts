@@ -1,11 +1,21 @@
 // One login as a client, in the clear: whether somebody answers who lets clients in.
+import { lookup } from 'node:dns';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { saltPassword } from '../../auth/pbkdf2.ts';
 import { dial } from '../../net/dial.ts';
 import { terminate } from '../../protocol/writer.ts';
 import { ServerLogin, type ServerLoginStep } from '../../server/login.ts';
-import type { LoginWish } from '../wait.ts';
+
+export interface LoginWish {
+  /** Name, address, directory of a Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  /** null: being asked for one is enough. */
+  readonly password: string | null;
+}
 
 /** A login has no larger message. */
 const MAX_MESSAGE_BYTES = 65_536;
@@ -16,7 +26,7 @@ const AWAY = /^5[37]/;
 /** null: it works; else why it doesn't. Rejects when there is no connection. */
 export async function tryLogin(wish: LoginWish, timeoutMs: number): Promise<string | null> {
   const { host, port, user, database, password } = wish;
-  const socket = dial({ host, port });
+  const socket = dial({ host, port }, lookup);
   const deadline = setTimeout(() => socket.destroy(new Error(`no answer after ${timeoutMs} ms`)), timeoutMs);
   try {
     await once(socket, 'connect');

@@ -156,10 +156,6 @@ class Converter {
         keyPlace: { ...valuePlace, column: valuePlace.column + pair.keyAt },
         valuePlace: { ...valuePlace, column: valuePlace.column + pair.valueAt },
       };
-      if (scope === 'database' && pair.key === 'host' && pair.value.includes(',')) {
-        this.#leaveOut(entry, path, 'several hosts for one database are not in this version yet', true);
-        return;
-      }
       this.#pair(pair.key, pair.value, places, scope, path, keys);
     }
     if (scope === 'database') this.#completeDatabase(keys, path, keyPlace);

@@ -42,8 +42,9 @@ export const databaseRows = {
     default: '127.0.0.1',
     scope: DATABASE,
     reload: 'drain',
-    doc: 'A name or an address, or a directory that starts with / for a Unix socket.',
-    differs: 'not set means 127.0.0.1, not a Unix socket.',
+    doc: 'A name or an address, or a directory that starts with / for a Unix socket. Several, with commas: target_session_attrs and load_balance_hosts say which of them a new server goes to.',
+    differs:
+      'not set means 127.0.0.1, not a Unix socket. A host that can not be reached is left out for host_ban_time while another one can.',
   },
   password: {
     kind: 'secret',
@@ -86,13 +87,14 @@ export const databaseRows = {
     doc: 'Servers of each pool of this database. Not set: default_pool_size.',
   },
   port: {
-    kind: 'int',
-    min: 1,
-    max: 65_535,
-    default: 5432,
+    kind: 'list',
+    items: { min: 1, max: 65_535 },
+    minItems: 1,
+    default: ['5432'],
     scope: DATABASE,
     reload: 'drain',
-    doc: 'The port of Postgres.',
+    doc: 'The port of Postgres. Several, with commas: one for each host.',
+    differs: 'each host may have a port of its own, as in libpq.',
   },
   timezone: {
     kind: 'text',

@@ -16,11 +16,6 @@ export interface OtherSetting {
   readonly ini?: 'dropped';
 }
 
-const dnsLater = {
-  fate: 'later',
-  why: 'names are looked up by the system for each new connection; own rules come later',
-  ini: 'dropped',
-} as const;
 const syslogNone = {
   fate: 'no_effect',
   why: 'the log goes to standard output, where the service manager or the container engine takes it',
@@ -34,16 +29,11 @@ export const otherSettings: Readonly<Record<string, OtherSetting>> = {
     why: 'keys are exchanged over elliptic curves only: client_tls_ecdhcurve',
   },
   conffile: { fate: 'refused', why: 'the file is given on the command line: --config FILE', ini: 'dropped' },
-  dns_max_ttl: dnsLater,
-  dns_nxdomain_ttl: dnsLater,
-  dns_zone_check_period: dnsLater,
-  job_name: windowsNone,
-  load_balance_hosts: {
-    fate: 'later',
-    why: 'several hosts for one database are not in this version yet',
-    scope: ['database'],
-    ini: 'dropped',
+  dns_zone_check_period: {
+    fate: 'no_effect',
+    why: 'each name is looked up again after dns_max_ttl, whatever the serial number of its zone is',
   },
+  job_name: windowsNone,
   login_notify_message: {
     fate: 'later',
     why: 'a notice at login is not in this version yet',

@@ -21,6 +21,15 @@ export const poolRows = {
     ours: true,
     doc: 'The longest statement that is looked at for what it does to the session. A longer one counts as opaque (session_opaque).',
   },
+  host_ban_time: {
+    kind: 'duration',
+    default: 10_000,
+    zero: 'no host is left out',
+    scope: GLOBAL,
+    reload: 'live',
+    ours: true,
+    doc: 'A host that could not be reached gets no new server for this time, as long as another host of the same database can serve.',
+  },
   listen: {
     kind: 'enum',
     values: ['shared', 'pin'],
@@ -39,6 +48,15 @@ export const poolRows = {
     reload: 'live',
     ours: true,
     doc: 'Notifications that may wait in memory for a client that does not read them (listen: shared). One that would have more is closed with 53400.',
+  },
+  load_balance_hosts: {
+    kind: 'enum',
+    values: ['round-robin', 'disable', 'random'],
+    default: 'round-robin',
+    scope: GLOBAL_DATABASE,
+    reload: 'live',
+    doc: 'Which of several hosts that would do gets the next server: each in turn, the first in the list that can be reached, or any.',
+    differs: 'random is new, and the top level may set it.',
   },
   max_parallel_logins: {
     kind: 'int',
@@ -198,5 +216,14 @@ export const poolRows = {
     reload: 'live',
     ours: true,
     doc: 'What happens in transaction mode when a client makes what only its own server has. pin: it keeps the server until that is gone. reset: it is undone when the transaction is over. reject: the statement fails with 0A000. warn: nothing, but it is counted. sequence is about currval() and lastval() in a later transaction.',
+  },
+  target_session_attrs: {
+    kind: 'enum',
+    values: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
+    default: 'any',
+    scope: GLOBAL_DATABASE,
+    reload: 'drain',
+    ours: true,
+    doc: 'Which hosts servers may be opened on, as in libpq: the one that takes writes (read-write, primary), those that follow it (read-only, standby), those first and else the other (prefer-standby). Servers of a host that is no longer what is wanted are replaced.',
   },
 } as const satisfies SettingRows;

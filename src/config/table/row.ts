@@ -69,6 +69,8 @@ export interface ListRow extends RowBase {
   readonly minItems?: number;
   /** Each item is "name=number" with a number in this range; a map in the file is the same. */
   readonly numbers?: { readonly min: number; readonly max: number };
+  /** Each item is a whole number in this range. */
+  readonly items?: { readonly min: number; readonly max: number };
 }
 
 /** A text that no log, message or console may show. */

@@ -14,8 +14,12 @@ import { backend } from '../../support/wire-backend.ts';
 type Target = Parameters<typeof startPooler>[0];
 
 /** A pooler that lives as long as the test and keeps its invariants to its end. */
-export async function poolerFor(target: Target, settings: ConfigTree = {}): Promise<TestPooler> {
-  const pooler = await startPooler(target, settings);
+export async function poolerFor(
+  target: Target,
+  settings: ConfigTree = {},
+  options: Parameters<typeof startPooler>[2] = {},
+): Promise<TestPooler> {
+  const pooler = await startPooler(target, settings, options);
   onTestFinished(async () => {
     try {
       await pooler.expectInvariants();

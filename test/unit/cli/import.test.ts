@@ -102,11 +102,11 @@ test('values of PgBouncer that the ini relied on are written down, each beside t
 
 test('what is not carried over is told with its line and a reason, in the file too, and makes exit code 2', () => {
   const file = ini(
-    '[databases]\na = host=db\nb = host=x,y\n[pgbouncer]\nlisten_addr = 127.0.0.1\nauth_ldap_options = x\n',
+    '[databases]\na = host=db\n[pgbouncer]\nlisten_addr = 127.0.0.1\nauth_type = pam\nauth_ldap_options = x\n',
   );
   const { code, out, err } = run(file);
   expect(code).toBe(2);
-  const told = [`databases.b (${file}:3): several hosts for one database are not in this version yet`];
+  const told = [`auth_type (${file}:5): pam is not possible: PAM is not supported`];
   for (const text of told) {
     expect(err).toContain(`not carried over: ${text}\n`);
     expect(out.replaceAll('\n#   ', ' ')).toContain(`# - ${text}`);

@@ -47,11 +47,15 @@ test('a database is found by its name, else by "*", and takes the name of the cl
   expect(findDatabase(config, 'app')).toMatchObject({
     name: 'app',
     auto: false,
-    host: 'h',
-    port: 5432,
+    addresses: [{ host: 'h', port: 5432 }],
     dbname: 'real',
   });
-  expect(findDatabase(config, 'x')).toMatchObject({ name: 'x', auto: true, host: 'all', port: 1, dbname: 'x' });
+  expect(findDatabase(config, 'x')).toMatchObject({
+    name: 'x',
+    auto: true,
+    addresses: [{ host: 'all', port: 1 }],
+    dbname: 'x',
+  });
   expect(findDatabase(config, '__proto__')).toMatchObject({ dbname: '__proto__', auto: true });
   expect(findDatabase(good('databases: { a: {} }\nusers: { u: { password: p } }'), 'x')).toBeNull();
 });

@@ -77,6 +77,7 @@ auth_type: md5
     expect(databases.get('app')).toEqual({
       name: 'app',
       host: '/run/postgresql',
+      addresses: [{ host: '/run/postgresql', port: 5433 }],
       port: 5433,
       dbname: 'real',
       user: 'forced',
@@ -89,6 +90,26 @@ auth_type: md5
     });
     expect(databases.get('*')).toMatchObject({ host: '127.0.0.1', port: 5432, dbname: null, user: null });
     expect(users.get('app')?.overrides).toEqual({ max_user_connections: 4, query_timeout: 1000 });
+  });
+
+  test('several hosts have one port, or one each', () => {
+    const { databases } = good(`
+databases:
+  one: { host: "a, b", port: 1 }
+  each: { host: "a,/run/pg,::1", port: "1,2,3" }
+  listed: { host: "a,b", port: [1, 2] }
+users: { u: { password: p } }`);
+    const shown = (name: string) => databases.get(name)!.addresses.map(({ host, port }) => `${host} ${port}`);
+    expect(shown('one')).toEqual(['a 1', 'b 1']);
+    expect(shown('each')).toEqual(['a 1', '/run/pg 2', '::1 3']);
+    expect(shown('listed')).toEqual(['a 1', 'b 2']);
+    expect(databases.get('each')).toMatchObject({ host: 'a,/run/pg,::1', port: 1 });
+    const wrong = (entry: string) => bad(`databases:\n  x: ${entry}\nusers: { u: { password: p } }`);
+    expect(wrong('{ host: "a,b", port: "1,2,3" }')).toEqual(['f.yaml:2:27: databases.x.port: 3 ports for 2 hosts']);
+    expect(wrong('{ host: a, port: "1,2" }')).toEqual(['f.yaml:2:23: databases.x.port: 2 ports for one host']);
+    expect(wrong('{ host: "a,,b" }')[0]).toContain('databases.x.host: this is no name');
+    expect(wrong('{ port: "" }')[0]).toContain('databases.x.port');
+    expect(wrong('{ port: "1,x" }')[0]).toContain('is not a whole number');
   });
 
   test('an alias stands for its anchor', () => {
@@ -159,7 +180,7 @@ pool_size: 3
 auth_type: any
 databases:
   pgbouncer: {}
-  app: { host: "a,b", port: 99999, pasword: x }
+  app: { host: "a b", port: 99999, pasword: x }
   x: host=foo
 users: [a]
 `);
@@ -172,7 +193,7 @@ users: [a]
       "f.yaml:7:1: pool_size: can't stand here: it belongs in an entry of databases: or in an entry of users:",
       'f.yaml:8:1: auth_type: stands here a second time',
       'f.yaml:10:14: databases.pgbouncer: this name is reserved for the console',
-      'f.yaml:11:16: databases.app.host: several hosts for one database are not in this version yet',
+      'f.yaml:11:16: databases.app.host: this is no name, no address and no directory',
       "f.yaml:11:29: databases.app.port: '99999' is above the maximum, 65535",
       "f.yaml:11:36: databases.app.pasword: unknown setting 'pasword', did you mean 'password'?",
       'f.yaml:12:6: databases.x: expected a map such as { host: db.internal }',

@@ -138,9 +138,6 @@ test('what pgsluice would do otherwise than PgBouncer is an error, each with its
   expect(bad(`${base}auth_type = hba\nauth_hba_file = nowhere\n`)).toEqual([
     'p.ini:6:17: auth_hba_file: the file cannot be read: ENOENT',
   ]);
-  expect(bad('[databases]\na = host=one,two\n')).toEqual([
-    'p.ini:2:1: databases.a: several hosts for one database are not in this version yet',
-  ]);
 });
 
 test('what has no meaning here is a warning', () => {
