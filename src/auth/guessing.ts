@@ -7,10 +7,10 @@
 // password must not stand in the way of the others.
 
 import { isIPv4 } from 'node:net';
-import { isLoopback } from '../config/contradictions.ts';
+import { isLoopback } from '../config/loopback.ts';
 
 /** The first refusal; each further one is held twice as long. More than any check of a password takes. */
-const FIRST_DELAY_MS = 50;
+const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
 const MAX_LOCAL_DELAY_MS = 1_000;
 /** Refusals of one user and address that are held at a time. */

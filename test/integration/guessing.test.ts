@@ -11,7 +11,7 @@ import { poolerFor } from './settings/for-settings.ts';
 
 const db = useDatabase();
 /** Where the pooler derives the key and not the client: so many that it would be seen. */
-const MANY_ITERATIONS = 40_000;
+const MANY_ITERATIONS = 150_000;
 /** An address of this machine that is not one of loopback. */
 const own = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
@@ -52,15 +52,11 @@ async function question(pooler: TestPooler, user: string): Promise<string> {
 /** How many are connected and have not been told anything yet. */
 const inLogin = (pooler: TestPooler) => pooler.app.clients.lists.login.length;
 
-function median(times: number[]): number {
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
-}
-
 test('each wrong password is refused later than the one before, and a right one comes in at once', async () => {
   const pooler = await poolerFor(db.current);
   const times: number[] = [];
-  for (let i = 0; i < 5; i += 1) times.push(await guess(pooler, pooler.user));
-  expect(times.map((ms, i) => ms >= 50 * 2 ** i - 2)).toEqual([true, true, true, true, true]);
+  for (let i = 0; i < 4; i += 1) times.push(await guess(pooler, pooler.user));
+  expect(times.map((ms, i) => ms >= 100 * 2 ** i - 2)).toEqual([true, true, true, true]);
   const held = Array.from({ length: 20 }, () => guess(pooler, pooler.user));
   await waitUntil(() => inLogin(pooler) === 20);
   await comeIn(pooler);
@@ -70,7 +66,7 @@ test('each wrong password is refused later than the one before, and a right one 
 
 test('who hangs up instead of waiting leaves nothing behind', async () => {
   const pooler = await poolerFor(db.current);
-  for (let i = 0; i < 4; i += 1) await guess(pooler, pooler.user);
+  for (let i = 0; i < 3; i += 1) await guess(pooler, pooler.user);
   const refused = guess(pooler, pooler.user).catch((e: unknown) => e);
   await waitUntil(() => inLogin(pooler) === 1);
   for (const client of pooler.app.clients) client.close('eof', null);
@@ -95,15 +91,17 @@ describe.each(['plain', 'md5', 'scram-sha-256'])('by %s', (auth_type) => {
       times.known.push(await guess(pooler, `known${i}`));
       times.unknown.push(await guess(pooler, `unknown${i}`));
     }
-    expect(Math.min(...times.known, ...times.unknown)).toBeGreaterThanOrEqual(48);
-    expect(Math.abs(median(times.known) - median(times.unknown))).toBeLessThan(6);
+    // The quickest: what others do on this machine is not in there.
+    const [quickest, ofStrangers] = [Math.min(...times.known), Math.min(...times.unknown)];
+    expect(Math.min(quickest, ofStrangers)).toBeGreaterThanOrEqual(98);
+    expect(Math.abs(quickest - ofStrangers)).toBeLessThan(8);
   });
 });
 
 describe.skipIf(own === undefined)('from elsewhere', () => {
   test('a few refusals are held at a time: the next password waits for its turn, and a right one gets in', async () => {
     const pooler = await poolerFor(db.current, { listen_addr: '0.0.0.0' });
-    for (let i = 0; i < 3; i += 1) await guess(pooler, pooler.user, own);
+    for (let i = 0; i < 2; i += 1) await guess(pooler, pooler.user, own);
     const held = Array.from({ length: 4 }, () => guess(pooler, pooler.user, own));
     await waitUntil(() => inLogin(pooler) === 4);
     const others = Promise.all([comeIn(pooler), comeIn(pooler)]);

@@ -71,36 +71,36 @@ async function settle(): Promise<void> {
 
 test('each refusal is held twice as long as the one before, up to 5 s; on this machine up to 1 s', async () => {
   const desk = new Desk();
-  expect(await desk.delays(9)).toEqual([50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+  expect(await desk.delays(8)).toEqual([100, 200, 400, 800, 1600, 3200, 5000, 5000]);
   for (const [user, address] of [
     ['of socket', null],
     ['of loopback', '127.0.0.1'],
   ] as const) {
-    expect(await desk.delays(7, address, user)).toEqual([50, 100, 200, 400, 800, 1000, 1000]);
+    expect(await desk.delays(6, address, user)).toEqual([100, 200, 400, 800, 1000, 1000]);
   }
 });
 
 test('failures count for one user at one address, and are forgotten after 5 minutes without another', async () => {
   const desk = new Desk();
   await desk.delays(4);
-  expect(await desk.delays(1, AWAY, 'bob')).toEqual([50]);
-  expect(await desk.delays(1, '192.0.2.8')).toEqual([50]);
-  expect(await desk.delays(1)).toEqual([800]);
+  expect(await desk.delays(1, AWAY, 'bob')).toEqual([100]);
+  expect(await desk.delays(1, '192.0.2.8')).toEqual([100]);
+  expect(await desk.delays(1)).toEqual([1600]);
   await desk.pass(300_000);
-  expect(await desk.delays(1)).toEqual([50]);
+  expect(await desk.delays(1)).toEqual([100]);
 });
 
 test('a refusal is told when the delay says, however long the check took', async () => {
   const desk = new Desk();
   desk.guess('quick', AWAY, 'ada', 0);
-  await desk.pass(50);
-  expect(desk.told.pop()).toBe('quick told 50');
-  desk.guess('slow', AWAY, 'bob', 30);
-  await desk.pass(50);
-  expect(desk.told.pop()).toBe('slow told 100');
-  desk.guess('later than its delay', AWAY, 'cyd', 60);
   await desk.pass(100);
-  expect(desk.told.pop()).toBe('later than its delay told 200');
+  expect(desk.told.pop()).toBe('quick told 100');
+  desk.guess('slow', AWAY, 'bob', 60);
+  await desk.pass(100);
+  expect(desk.told.pop()).toBe('slow told 200');
+  desk.guess('later than its delay', AWAY, 'cyd', 120);
+  await desk.pass(200);
+  expect(desk.told.pop()).toBe('later than its delay told 400');
 });
 
 test('four refusals are held at a time; the next password is looked at when one is over, in order', async () => {
@@ -112,7 +112,7 @@ test('four refusals are held at a time; the next password is looked at when one 
   desk.told.length = 0;
   for (const name of ['g', 'h']) desk.guess(name);
   await desk.pass(3_000);
-  expect(desk.told.filter((line) => line.includes('looked'))).toEqual(['g looked at 200', 'h looked at 400']);
+  expect(desk.told.filter((line) => line.includes('looked'))).toEqual(['g looked at 400', 'h looked at 800']);
 });
 
 test('on this machine nothing waits before it is looked at, however many guess', async () => {
@@ -174,10 +174,10 @@ test('who hangs up while its refusal is held does not make room; who hangs up in
 test('the table is bounded, and forgets what is old', async () => {
   const desk = new Desk({ maxEntries: 100 });
   for (let i = 0; i < 1_000; i += 1) desk.guess('x', AWAY, `user${i}`);
-  await desk.pass(60);
+  await desk.pass(100);
   expect(desk.guessing.size).toBe(100);
-  expect(await desk.delays(1, AWAY, 'user999')).toEqual([100]);
-  expect(await desk.delays(1, AWAY, 'user0')).toEqual([50]);
+  expect(await desk.delays(1, AWAY, 'user999')).toEqual([200]);
+  expect(await desk.delays(1, AWAY, 'user0')).toEqual([100]);
   await desk.pass(300_000);
   await desk.delays(1, AWAY, 'somebody');
   expect(desk.guessing.size).toBe(1);
