@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
+import { Guessing } from './auth/guessing.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
@@ -469,6 +470,10 @@ export class App {
       events: app.observer,
       lists: app.clients.lists,
       loginTurns: new LoginTurns(),
+      guessing: new Guessing({
+        now: () => app.clock.now(),
+        after: (ms, callback) => void setTimeout(callback, ms).unref(),
+      }),
       relayTables: makeRelayTables(app.config.settings.classify_max_bytes),
       get settings() {
         return app.config.settings;

@@ -8,6 +8,7 @@ import { ClientMd5, ClientPlain } from './client-password.ts';
 import { ClientScram, type ScramSource } from './client-scram.ts';
 import { defaultScramIterations, scramNonce, scramSaltBytes } from './scram.ts';
 import { parseSecret, type Secret } from './secret.ts';
+import type { Asked } from './strangers.ts';
 
 export type ClientAuthMethod = 'trust' | 'any' | 'plain' | 'md5' | 'scram-sha-256';
 
@@ -23,7 +24,7 @@ export interface ClientAuthOptions {
   /** Hash of our certificate (RFC 5929 section 4.1): SCRAM is offered with channel binding. null: it is not. */
   readonly endPointHash?: Buffer | null;
   /** What method md5 asks of a user without a secret: choose what it asks of most others, so that strangers don't stand out. */
-  readonly strangersGet?: 'md5' | 'scram-sha-256';
+  readonly strangersGet?: Asked;
   /** Makes the salts of users that have no verifier; random for each process by default. */
   readonly saltKey?: Buffer;
   /** For tests: the salt of md5, our half of the nonce of SCRAM. */
@@ -87,7 +88,7 @@ function flowOf(options: ClientAuthOptions): ClientAuthFlow {
   return new ClientScram(scramSourceOf(options, secret), options.nonce ?? scramNonce, options.endPointHash ?? null);
 }
 
-function wantsScram(secret: Secret | null, strangersGet: ClientAuthMethod): boolean {
+function wantsScram(secret: Secret | null, strangersGet: Asked): boolean {
   if (secret === null || secret.kind === 'invalid') return strangersGet === 'scram-sha-256';
   return secret.kind === 'scram';
 }

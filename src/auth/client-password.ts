@@ -11,6 +11,8 @@ const authCleartextPassword = 3;
 const authMd5Password = 5;
 
 const comparedInVain = 'no secret to compare with';
+/** What a user without a secret is compared with, so that the work is the same: nothing makes this digest. */
+const strangersHash = `md5${'-'.repeat(32)}`;
 
 /** Method plain: the password itself. It is compared with whatever kind of secret there is. */
 export class ClientPlain implements ClientAuthFlow {
@@ -31,7 +33,10 @@ export class ClientPlain implements ClientAuthFlow {
     const typed = passwordText(body);
     if (typeof typed !== 'string') return typed;
     const secret = this.#secret;
-    if (secret === null) return fail('no_secret', comparedInVain);
+    if (secret === null) {
+      sameText(md5Secret(typed, this.#user), strangersHash);
+      return fail('no_secret', comparedInVain);
+    }
     switch (secret.kind) {
       case 'plain':
         return this.#answer(typed, sameText(typed, secret.password));
@@ -76,7 +81,10 @@ export class ClientMd5 implements ClientAuthFlow {
     const answer = passwordText(body);
     if (typeof answer !== 'string') return answer;
     const secret = this.#secret;
-    if (secret === null) return fail('no_secret', comparedInVain);
+    if (secret === null) {
+      sameText(answer, md5Response(strangersHash, this.#salt));
+      return fail('no_secret', comparedInVain);
+    }
     if (secret.kind === 'invalid') return fail('secret_kind', secret.problem);
     if (secret.kind === 'scram') return fail('secret_kind', 'a SCRAM secret can not answer md5');
     const hash = secret.kind === 'md5' ? secret.hash : md5Secret(secret.password, this.#user);

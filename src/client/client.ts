@@ -3,6 +3,7 @@
 // The way of a query is #process(): bytes -> messages -> #admit() (is a server held, is its session right) -> sent; and
 // back through the server, which writes to our stream and says when the transaction is over.
 
+import type { Guessing } from '../auth/guessing.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import type { Settings } from '../config/settings-table.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
@@ -81,6 +82,7 @@ export interface ClientHost {
   /** Where connections are encrypted; null: they are not. */
   readonly tlsDoor: TlsDoor | null;
   readonly loginTurns: LoginTurns;
+  readonly guessing: Guessing;
   readonly events: ClientEvents;
   readonly relayTables: RelayTables;
   /** Clients that have not logged in, and those of the console. */
@@ -183,7 +185,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.connectedAt = host.clock.now();
     this.activeAt = this.connectedAt;
     this.stream = makeStream(this);
-    this.#login = new LoginDriver(this, host.gatekeeper, this.#reader, () => host.tlsDoor);
+    this.#login = new LoginDriver(this, host.gatekeeper, host.guessing, this.#reader, () => host.tlsDoor);
   }
 
   /** Who it is; null until the startup packet was read. */

@@ -3,6 +3,7 @@
 import type { ClientWay } from '../auth/client-way.ts';
 import type { PasswordKeeper } from '../auth/password-keeper.ts';
 import type { ScramKeys } from '../auth/scram.ts';
+import { type Asked, askedOfMost } from '../auth/strangers.ts';
 import { CONSOLE_DATABASES, type Config, findDatabase, secretFor } from '../config/config.ts';
 import { effectiveSettings } from '../config/effective.ts';
 import type { SslMode } from '../net/tls-request.ts';
@@ -39,9 +40,19 @@ export interface House {
 
 export class ConfigGatekeeper implements Gatekeeper {
   readonly #house: House;
+  readonly #strangersGet = new WeakMap<Config['secrets'], Asked>();
 
   constructor(house: House) {
     this.#house = house;
+  }
+
+  get strangersGet(): Asked {
+    const { secrets } = this.#house.config;
+    const known = this.#strangersGet.get(secrets);
+    if (known !== undefined) return known;
+    const asked = askedOfMost(secrets.values());
+    this.#strangersGet.set(secrets, asked);
+    return asked;
   }
 
   ignoresParameter(name: string): boolean {

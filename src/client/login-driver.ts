@@ -1,6 +1,7 @@
 // Carries a client's first bytes to its login machine and the answers back. It exists only until the client is let in,
 // refused, or has turned out to be a cancel request.
 
+import type { Attempt, Guessing } from '../auth/guessing.ts';
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream } from '../net/stream.ts';
 import type { TlsDoor } from '../net/tls-door.ts';
@@ -36,13 +37,23 @@ export class LoginDriver {
   #packets: StartupReader | null = new StartupReader();
   readonly #reader: FrameReader;
   readonly #door: () => TlsDoor | null;
-  /** Nothing is read: a key is derived, or a secret is asked for. */
+  readonly #guessing: Guessing;
+  /** The password that is looked at. */
+  #attempt: Attempt | null = null;
+  /** Nothing is read: a key is derived, a secret is asked for, or others guess the same password. */
   #isBusy = false;
   #isOver = false;
 
   /** reader: takes what follows the startup packet; whoever comes after the login reads on with it. */
-  constructor(owner: LoginOwner, gatekeeper: Gatekeeper, reader: FrameReader, door: () => TlsDoor | null) {
+  constructor(
+    owner: LoginOwner,
+    gatekeeper: Gatekeeper,
+    guessing: Guessing,
+    reader: FrameReader,
+    door: () => TlsDoor | null,
+  ) {
     this.#owner = owner;
+    this.#guessing = guessing;
     const { isUnix, remoteAddress } = owner.stream;
     this.#machine = new ClientLogin(gatekeeper, { address: isUnix ? null : remoteAddress, tls: null });
     this.#reader = reader;
@@ -57,6 +68,8 @@ export class LoginDriver {
   /** The client was closed: whatever is still under way is dropped. */
   stop(): void {
     this.#isOver = true;
+    this.#attempt?.end();
+    this.#attempt = null;
   }
 
   onData(chunk: Buffer): void {
@@ -93,12 +106,29 @@ export class LoginDriver {
       if (reader.type !== Frontend.Password) {
         this.#refuse(`expected password response, got message type ${typeName(reader.type)}`);
       } else if (!reader.first || !reader.last) this.#refuse('authentication message too long');
-      else this.#take(this.#machine.password(Buffer.from(reader.buffer.subarray(reader.start + 5, reader.end))));
+      else this.#lookAt(Buffer.from(reader.buffer.subarray(reader.start + 5, reader.end)));
     }
     if (!this.#isOver && reader.error !== null) this.#refuse(reader.error);
   }
 
+  #lookAt(password: Buffer): void {
+    const attempt = this.#guessing.attempt(this.#machine.startup?.user ?? '', this.#machine.way.address);
+    this.#attempt = attempt;
+    const look = () => this.#machine.password(password);
+    if (attempt.turn === null) this.#take(look());
+    else this.#await(attempt.turn, look);
+  }
+
   #take(step: ClientLoginStep): void {
+    const attempt = this.#attempt;
+    if (attempt !== null && step.kind !== 'derive') {
+      this.#attempt = null;
+      if (step.kind === 'fail' && step.error.code === 'auth_failed') {
+        this.#await(attempt.failed(), () => step);
+        return;
+      }
+      attempt.end();
+    }
     switch (step.kind) {
       case 'send':
         this.#owner.stream.write(step.bytes);

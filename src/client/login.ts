@@ -6,6 +6,7 @@ import { type ClientAuthStep, isClientProtocolViolation } from '../auth/client-a
 import type { ClientWay } from '../auth/client-way.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import type { SecretAnswer } from '../auth/secret-answers.ts';
+import type { Asked } from '../auth/strangers.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { NEWEST_MINOR, PROTOCOL_3_0, parseOptions, type StartupPacket } from '../protocol/startup.ts';
 import { authentication, negotiateProtocolVersion } from '../protocol/writer.ts';
@@ -39,6 +40,8 @@ export type Admission =
 export interface Gatekeeper {
   /** Clients that ask for encryption get it, over TCP. */
   readonly offersTls: boolean;
+  /** By method md5, of users that have no secret. */
+  readonly strangersGet: Asked;
   admit(startup: ClientStartup, way: ClientWay): Admission;
   /** PgBouncer: ignore_startup_parameters. */
   ignoresParameter(name: string): boolean;
@@ -160,6 +163,7 @@ export class ClientLogin {
       method: this.#admission!.method,
       user: this.#startup!.user,
       secret,
+      strangersGet: this.#gatekeeper.strangersGet,
       endPointHash: this.way.tls?.endPointHash ?? null,
     });
     return this.#step(this.#auth.begin());

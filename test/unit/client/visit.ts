@@ -23,6 +23,7 @@ export class Visit {
           return admission;
         },
         offersTls,
+        strangersGet: 'md5',
         ignoresParameter: (name) => ignored.includes(name),
       },
       { address: '127.0.0.1', tls: null },
