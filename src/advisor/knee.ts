@@ -35,7 +35,9 @@ export function kneeOf(levels: readonly Level[]): Knee | null {
   // Where chance plays a part the curve is round, and what n x t0 / t says is half the way up: see what was measured there.
   const known = sorted.filter(({ held, xacts }) => xacts >= LEAST_XACTS && held >= Math.floor(least));
   const best = Math.max(...known.map(rateOf));
-  const reached = known.find((level) => rateOf(level) >= best * ENOUGH)?.held ?? 0;
+  const at = known.findIndex((level) => rateOf(level) >= best * ENOUGH);
+  // Only where a smaller level was seen to fall short: else nothing is known of those below it.
+  const reached = at > 0 ? known[at]!.held : 0;
   // A level between two whole ones counts as the next one only when it is well above.
   return { servers: Math.max(Math.ceil(Math.max(least, reached) - 0.3), 1), quiet, busy };
 }

@@ -7,7 +7,7 @@ import { BOUNDS_MS, type BucketCounts, total } from '../util/histogram.ts';
 import type { Slot } from './measured.ts';
 
 /** So many of the newest arrivals are played at most: some milliseconds of work. */
-const MAX_ARRIVALS = 6_000;
+const MAX_ARRIVALS = 20_000;
 /** Holds to draw from. */
 const DRAWS = 512;
 /** Of all who come, so many may wait for longer than the target. */
