@@ -40,17 +40,36 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** What was measured of each transaction that came after the ramp. */
-class Times {
-  readonly took: number[] = [];
-  failed = 0;
+/** A block is as long as a burst and what lies between two. */
+const BLOCK_MS = 4_000;
 
+/** What was measured of each transaction that came after the ramp, by when it came. */
+class Times {
+  failed = 0;
+  readonly #blocks: number[][] = [];
+
+  add(cameMs: number, tookMs: number): void {
+    const block = Math.floor(cameMs / BLOCK_MS);
+    this.#blocks[block] ??= [];
+    this.#blocks[block].push(tookMs);
+  }
+
+  /** Percentiles are the medians of those of the blocks: a machine that has something else to do for a moment spoils one of them. */
   figures(poolSize: number, seconds: number): Figures {
-    const sorted = this.took.toSorted((a, b) => a - b);
-    const at = (share: number) => sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0;
-    return { poolSize, rate: sorted.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99), failed: this.failed };
+    const blocks = this.#blocks.filter((block) => block !== undefined).map((block) => block.toSorted((a, b) => a - b));
+    const count = blocks.reduce((sum, block) => sum + block.length, 0);
+    const of = (share: number) => median(blocks.map((block) => at(block, share)));
+    return { poolSize, rate: count / seconds, p50Ms: of(0.5), p99Ms: of(0.99), failed: this.failed };
   }
 }
+
+const at = (sorted: readonly number[], share: number) =>
+  sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? 0;
+const median = (numbers: readonly number[]) =>
+  at(
+    numbers.toSorted((a, b) => a - b),
+    0.5,
+  );
 
 export async function play(
   postgres: Target,
@@ -106,7 +125,7 @@ async function playOpen(workload: Workload, clients: pg.Client[], options: PlayO
       workload
         .run(client, drawn)
         .then(
-          () => counts && times.took.push(performance.now() - started - due),
+          () => counts && times.add(due - rampSeconds * 1_000, performance.now() - started - due),
           () => (times.failed += 1),
         )
         .finally(() => {
@@ -146,7 +165,7 @@ async function playClosed(workload: Workload, clients: pg.Client[], options: Pla
         if (begins >= ends) return;
         await workload.run(client, random()).catch(() => (times.failed += 1));
         const now = performance.now() - started;
-        if (now >= rampSeconds * 1_000 && now < ends) times.took.push(now - begins);
+        if (now >= rampSeconds * 1_000 && now < ends) times.add(now - rampSeconds * 1_000, now - begins);
       }
     }),
   );

@@ -1,8 +1,7 @@
-// npm run bench:advice [-- --only steady,bursty --seconds 12]: is the advised size the right one? Each workload is played with pools of 1 to 40
+// npm run bench:advice [-- --only steady,bursty --seconds 20]: is the advised size the right one? Each workload is played with pools of 1 to 40
 // servers, which shows the knee; then once with half and once with four times as many, and what SHOW ADVICE says is held against it.
 // Draws docs/sizing-*.svg and writes the table of docs/sizing.md.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import type { Target } from '../../test/support/command.ts';
@@ -15,7 +14,7 @@ import { SETUP, WORKLOADS, type Workload } from './workloads.ts';
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
-    seconds: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '20' },
     'advice-seconds': { type: 'string', default: '25' },
     write: { type: 'boolean', default: false },
   },
@@ -24,8 +23,6 @@ const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 40];
 /** Plays of workloads that only sleep may run beside each other. */
 const ABREAST = 4;
 const RAMP_SECONDS = 8;
-/** A generator that is held up for so long in one of a thousand looks was disturbed. */
-const LATE_MS = 60;
 
 async function sweep(postgres: Target, workload: Workload): Promise<Figures[]> {
   const figures: Figures[] = [];
@@ -33,28 +30,12 @@ async function sweep(postgres: Target, workload: Workload): Promise<Figures[]> {
   for (let at = 0; at < SIZES.length; at += abreast) {
     const sizes = SIZES.slice(at, at + abreast);
     const options = { rampSeconds: 1, seconds: Number(values.seconds) };
-    const played = await undisturbed(() =>
-      Promise.all(
-        sizes.map((poolSize) => onDatabase(postgres, (target) => play(target, workload, { ...options, poolSize }))),
-      ),
+    const played = await Promise.all(
+      sizes.map((poolSize) => onDatabase(postgres, (target) => play(target, workload, { ...options, poolSize }))),
     );
     figures.push(...played.map((each) => each.figures));
   }
   return figures;
-}
-
-/** Again, where the machine had something else to do meanwhile: what is measured are waits of some ten ms. */
-async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  for (let tries = 1; ; tries += 1) {
-    delay.reset();
-    delay.enable();
-    const result = await work();
-    delay.disable();
-    const late = delay.percentile(99.9) / 1e6;
-    if (late < LATE_MS || tries >= 3) return result;
-    console.log(`  once more: the event loop was ${late.toFixed(0)} ms late`);
-  }
 }
 
 let created = 0;

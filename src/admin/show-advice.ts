@@ -10,6 +10,8 @@ const COLUMNS = [
   int<AdviceRow>('pool_size', ({ advice }) => advice.poolSize),
   // NULL: too little was seen.
   int<AdviceRow>('size', ({ advice }) => advice.size),
+  // Of the last minute alone.
+  int<AdviceRow>('size_now', ({ advice }) => advice.sizeNow),
   int<AdviceRow>('size_without', ({ advice }) => advice.sizeWithout),
   text<AdviceRow>('confidence', ({ advice }) => advice.confidence),
   text<AdviceRow>('title', ({ advice }) => advice.title),

@@ -24,6 +24,8 @@ export interface Advice {
   readonly poolSize: number;
   /** What pool_size should be; null: nothing is guessed. */
   readonly size: number | null;
+  /** What the last minute alone asks for: size is larger where more was needed not long ago. */
+  readonly sizeNow: number | null;
   /** What it could be if clients were not silent inside transactions, or did not keep servers beyond them; null: no different. */
   readonly sizeWithout: number | null;
   readonly confidence: Confidence;

@@ -29,6 +29,7 @@ export interface Found {
   readonly cause: Cause;
   /** What the wait asks for, before anything bounds it. */
   readonly needed: number;
+  readonly sizeNow: number;
   readonly size: number;
   readonly sizeWithout: number | null;
   readonly knee: Knee | null;

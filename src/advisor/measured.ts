@@ -53,4 +53,6 @@ export interface Measured {
   readonly idlest: { readonly application: string; readonly share: number } | null;
   readonly levels: readonly Level[];
   readonly ceiling: Ceiling | null;
+  /** The most that was needed before, within the time that is remembered; null: nothing is known of before. */
+  readonly peak: { readonly servers: number; readonly agoMs: number } | null;
 }

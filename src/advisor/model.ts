@@ -27,7 +27,7 @@ const LEAST_SURPLUS = 2;
 
 export function advise(measured: Measured): Advice {
   const sums = sumsOf(measured);
-  const { poolSize, slots, waitTargetMs, ceiling, leaks } = measured;
+  const { poolSize, slots, waitTargetMs, ceiling, leaks, peak } = measured;
   const holds = total(measured.holds);
   if (sums.seconds * 1_000 < LEAST_MS || holds < LEAST_HOLDS || poolSize === 0)
     return say({ ...nothing(measured, sums) });
@@ -43,16 +43,19 @@ export function advise(measured: Measured): Advice {
   const needed = Math.max(played, Math.min(hidden, most));
   const knee = kneeOf(measured.levels);
   const isSlowed = knee !== null && sums.held >= knee.servers * 1.2;
-  let size = Math.min(needed, most, ceiling?.servers ?? needed);
-  if (isSlowed) size = Math.min(size, knee.servers);
-  // Servers that leak are not servers that are needed: a larger pool would leak more of them.
-  if (leaks > 0) size = Math.min(size, poolSize);
+  const bound = (servers: number) => {
+    const bounded = Math.min(servers, most, ceiling?.servers ?? servers, isSlowed ? knee.servers : servers);
+    // Servers that leak are not servers that are needed: a larger pool would leak more of them.
+    return leaks > 0 ? Math.min(bounded, poolSize) : bounded;
+  };
+  const sizeNow = bound(needed);
+  const size = bound(Math.max(needed, peak?.servers ?? 0));
   const keptShare = sums.idleShare + sums.pinnedShare;
   const without = keptShare >= LARGE_SHARE ? Math.min(needOf(sums.holdMs * (1 - keptShare)), size) : size;
   const sizeWithout = without < size ? without : null;
   const cause = causeOf(measured, sums, { needed, size, sizeWithout, isSlowed });
   const confidence = confidenceOf(holds, sums, needed > most);
-  return say({ measured, sums, cause, needed, size, sizeWithout, knee, isCapped: needed > most, confidence });
+  return say({ measured, sums, cause, needed, size, sizeNow, sizeWithout, knee, isCapped: needed > most, confidence });
 }
 
 function nothing(measured: Measured, sums: Sums): Found {
@@ -63,6 +66,7 @@ function nothing(measured: Measured, sums: Sums): Found {
     cause: 'too_little_seen',
     needed: poolSize,
     size: poolSize,
+    sizeNow: poolSize,
     sizeWithout: null,
     knee: null,
     isCapped: false,

@@ -11,7 +11,7 @@ const servers = (count: number) => `${count} server${count === 1 ? '' : 's'}`;
 const transactions = (rate: number) => `${whole(rate)} tx/s`;
 
 export function say(found: Found): Advice {
-  const { measured, cause, size, sizeWithout, confidence } = found;
+  const { measured, cause, size, sizeNow, sizeWithout, confidence } = found;
   const { poolSize } = measured;
   const isKnown = cause !== 'too_little_seen';
   const isWorthIt = isKnown && (size > poolSize || (size < poolSize && cause !== 'fits'));
@@ -19,6 +19,7 @@ export function say(found: Found): Advice {
     cause,
     poolSize,
     size: isKnown ? size : null,
+    sizeNow: isKnown ? sizeNow : null,
     sizeWithout,
     confidence,
     title: titleOf(found),
@@ -64,8 +65,8 @@ function seenOf({ sums }: Found): string {
 }
 
 function arithmeticOf(found: Found): string {
-  const { measured, sums, needed, size, knee, cause, isCapped } = found;
-  const { poolSize, waitTargetMs, ceiling, leaks } = measured;
+  const { measured, sums, needed, size, sizeNow, knee, cause, isCapped } = found;
+  const { poolSize, waitTargetMs, ceiling, leaks, peak } = measured;
   const parts = [
     `${transactions(sums.rate)} x ${ms(sums.holdMs)} held = ${whole(sums.offered)} busy`,
     sums.isFull
@@ -76,6 +77,7 @@ function arithmeticOf(found: Found): string {
     parts.push(
       `a transaction takes ${ms(knee.busy.xactMs)} while ${whole(knee.busy.held)} servers work, ${ms(knee.quiet.xactMs)} while ${whole(knee.quiet.held)} do: ${whole(knee.busy.held)} x ${ms(knee.quiet.xactMs)} / ${ms(knee.busy.xactMs)} = ${whole((knee.busy.held * knee.quiet.xactMs) / knee.busy.xactMs)} would get as much done, ${knee.servers} by what was measured in between`,
     );
+  if (peak !== null && size > sizeNow) parts.push(`${ago(peak.agoMs)} ago ${peak.servers} were needed`);
   if (isCapped) parts.push(`twice ${poolSize} is as far as can be told from here`);
   if (ceiling !== null && ceiling.servers <= size) parts.push(`${ceiling.because} allows ${ceiling.servers}`);
   if (leaks > 0) parts.push(`${leaks} leaked, for which no server is added`);
@@ -114,6 +116,11 @@ function adviceOf(found: Found): string {
 }
 
 const again = (isCapped: boolean) => (isCapped ? ', and look again then' : '');
+
+function ago(time: number): string {
+  const minutes = Math.max(Math.round(time / 60_000), 1);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
 
 /** Strangers choose names. */
 function nameOf(application: string): string {

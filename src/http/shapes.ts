@@ -138,6 +138,7 @@ export const advice = z
     cause: z.enum(CAUSES),
     poolSize: count,
     size: count.nullable().describe('What pool_size should be; null: too little was seen.'),
+    sizeNow: count.nullable().describe('What the last minute alone asks for.'),
     sizeWithout: count
       .nullable()
       .describe('What would do if clients were not silent inside transactions, or did not keep servers beyond them.'),

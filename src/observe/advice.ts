@@ -6,6 +6,7 @@ import { printable } from '../guard/exhaustion.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Logger } from './log.ts';
+import { Peaks } from './peaks.ts';
 import { Samples } from './samples.ts';
 import type { RecentTimes } from './times.ts';
 
@@ -22,6 +23,7 @@ interface Known {
   /** Since when it says this, and what was told last. */
   since: number;
   told: string;
+  readonly peaks: Peaks;
 }
 
 export interface AdviceRow {
@@ -50,6 +52,7 @@ export class Advisor {
       if (known === undefined && now - pool.createdAt < INTERVAL_MS) continue;
       const advice = this.#work(pool, pools, now);
       if (advice === null) continue;
+      this.#remember(pool, now);
       this.#tell(pool, now);
       return;
     }
@@ -77,20 +80,28 @@ export class Advisor {
   }
 
   #work(pool: Pool, pools: Pools, now: number): Advice | null {
-    const measured = this.#samples.measured(pool, pools, this.#times);
+    const known = this.#known.get(pool);
+    const measured = this.#samples.measured(pool, pools, this.#times, known?.peaks.most(now) ?? null);
     if (measured === null) {
       this.#known.delete(pool);
       return null;
     }
     const advice = advise(measured);
-    const known = this.#known.get(pool);
-    if (known === undefined) this.#known.set(pool, { advice, at: now, since: now, told: '' });
+    if (known === undefined) this.#known.set(pool, { advice, at: now, since: now, told: '', peaks: new Peaks() });
     else {
       if (!isSame(known.advice, advice)) known.since = now;
       known.advice = advice;
       known.at = now;
     }
     return advice;
+  }
+
+  /** What a minute has asked for counts for a day: nobody should lose at night what is needed by day. */
+  #remember(pool: Pool, now: number): void {
+    const { advice, peaks } = this.#known.get(pool)!;
+    const { sizeNow, cause, confidence } = advice;
+    const isSure = confidence === 'medium' || confidence === 'high';
+    if (isSure && sizeNow !== null && cause !== 'leak' && cause !== 'postgres_saturated') peaks.add(sizeNow, now);
   }
 
   #tell(pool: Pool, now: number): void {

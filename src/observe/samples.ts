@@ -66,12 +66,12 @@ export class Samples {
   }
 
   /** null: nothing is kept of this pool. */
-  measured(pool: Pool, pools: Pools, times: RecentTimes): Measured | null {
+  measured(pool: Pool, pools: Pools, times: RecentTimes, peak: Measured['peak']): Measured | null {
     const samples = this.#pools.get(pool);
     if (samples === undefined) return null;
     const waits = times.counts(pool, 'wait');
     const holds = times.counts(pool, 'hold');
-    return { ...samples.read(), waits, holds, ceiling: ceilingOf(pool, pools) };
+    return { ...samples.read(), waits, holds, ceiling: ceilingOf(pool, pools), peak };
   }
 }
 
@@ -168,7 +168,7 @@ class PoolSamples {
     }
   }
 
-  read(): Omit<Measured, 'waits' | 'holds' | 'ceiling'> {
+  read(): Omit<Measured, 'waits' | 'holds' | 'ceiling' | 'peak'> {
     const { pool_size: poolSize, advice_wait_target: waitTargetMs } = this.#pool.settings;
     const first = (this.#next - this.#length + SLOTS) % SLOTS;
     const rows = Array.from({ length: this.#length }, (_, i) => {

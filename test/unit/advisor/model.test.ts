@@ -48,6 +48,15 @@ describe('the size', () => {
     expect(advise(measure({ ...full, waiting: () => 6 })).arithmetic).toContain('is not seen');
   });
 
+  it('does not shrink below what was needed not long ago, and says when that was', () => {
+    const peak = { servers: 12, agoMs: 3 * 3_600_000 };
+    const advice = advise(steady(20, { peak }));
+    expect(advice).toMatchObject({ size: 12, sizeNow: 7, cause: 'too_large' });
+    expect(advice.arithmetic).toContain('3 h ago 12 were needed; you have 20; 8 could go');
+    // What is needed now is more: then was then.
+    expect(advise(steady(20, { peak: { ...peak, servers: 3 } }))).toMatchObject({ size: 7, sizeNow: 7 });
+  });
+
   it('stops where another limit does, and names that', () => {
     const ceiling = { servers: 5, because: 'max_db_connections' };
     const advice = advise(measure({ poolSize: 4, rate: () => 150, holdMs: 40 }, { ceiling }));

@@ -67,6 +67,7 @@ export function measure(load: Load, changes: Partial<Measured> = {}): Measured {
     idlest: idleShare > 0 ? { application: 'shop', share: 1 } : null,
     levels: load.levels ?? [],
     ceiling: null,
+    peak: null,
     ...changes,
   };
 }
