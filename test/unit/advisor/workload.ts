@@ -17,11 +17,13 @@ export interface Load {
 }
 
 /** Numbers from 0 to 1 that are the same each time. */
-export function lehmer(seed = 7): () => number {
+export function randomOf(seed = 7): () => number {
   let state = seed;
   return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
 
@@ -36,7 +38,7 @@ function poisson(mean: number, random: () => number): number {
 
 export function measure(load: Load, changes: Partial<Measured> = {}): Measured {
   const { poolSize, seconds = 60, rate, holdMs, idleShare = 0, pinnedShare = 0, waiting } = load;
-  const random = lehmer();
+  const random = randomOf();
   const slots: Slot[] = Array.from({ length: seconds * 10 }, (_, i) => {
     const arrivals = poisson(rate(i / 10) / 10, random);
     const held = load.held ?? Math.min(Math.round((rate(i / 10) * holdMs) / 1_000), poolSize);
