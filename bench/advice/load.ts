@@ -87,7 +87,7 @@ export async function play(
   const { host, port, user, password, database } = pooler;
   const clients = Array.from(
     { length: workload.clients },
-    () => new pg.Client({ host, port, user, password, database }),
+    () => new pg.Client({ host, port, user, password, database, application_name: 'shop' }),
   );
   try {
     for (let at = 0; at < clients.length; at += 20)

@@ -83,29 +83,32 @@ try {
 } finally {
   await server.stop();
 }
-const { rows, isRight } = tableOf(outcomes);
-console.log(rows.join('\n'));
-if (values.write) {
-  const page = readFileSync('docs/sizing.md', 'utf8');
-  writeFileSync(
-    'docs/sizing.md',
-    page.replace(/(<!-- results -->\n)[\s\S]*(<!-- end -->)/, `$1${rows.join('\n')}\n$2`),
-  );
-}
-process.exitCode = isRight ? 0 : 1;
+const rows = outcomes.flatMap(rowsOf);
+console.log(rows.map(({ text }) => text).join('\n'));
+if (values.write) writeTable();
+process.exitCode = rows.every(({ isRight }) => isRight) ? 0 : 1;
 
-function tableOf(all: readonly Outcome[]): { rows: string[]; isRight: boolean } {
-  const rows = ['| workload | knee | pool_size | advised | cause | |', '| --- | --- | --- | --- | --- | --- |'];
-  let isRight = true;
-  for (const { workload, knee, trials } of all)
-    for (const [i, { poolSize, advice }] of trials.entries()) {
-      const wanted = i === 0 ? workload.causes.few : workload.causes.many;
-      const isNear = advice.size !== null && Math.abs(advice.size - knee) <= Math.max(1, knee * 0.2);
-      // A pool of one can not be halved.
-      const isNamed = advice.cause === wanted || poolSize === knee;
-      if (!isNear || !isNamed) isRight = false;
-      const verdict = isNear && isNamed ? 'right' : isNear ? `${wanted} was meant` : 'off';
-      rows.push(`| ${workload.name} | ${knee} | ${poolSize} | ${advice.size ?? '-'} | ${advice.cause} | ${verdict} |`);
-    }
-  return { rows, isRight };
+/** Rows of workloads that were not played stay as they are. */
+function writeTable(): void {
+  const page = readFileSync('docs/sizing.md', 'utf8');
+  const [before = '', old = '', after = ''] = page.split(/(?<=<!-- results -->\n)|(?=<!-- end -->)/);
+  const table = WORKLOADS.flatMap(({ name }) => {
+    if (outcomes.some(({ workload }) => workload.name === name))
+      return rows.filter((row) => row.name === name).map(({ text }) => text);
+    return old.split('\n').filter((line) => line.startsWith(`| ${name} |`));
+  });
+  const head = ['| workload | knee | pool_size | advised | cause | |', '| --- | --- | --- | --- | --- | --- |'];
+  writeFileSync('docs/sizing.md', `${before}${[...head, ...table].join('\n')}\n${after}`);
+}
+
+function rowsOf({ workload, knee, trials }: Outcome): { name: string; text: string; isRight: boolean }[] {
+  return trials.map(({ poolSize, advice }, i) => {
+    const wanted = i === 0 ? workload.causes.few : workload.causes.many;
+    const isNear = advice.size !== null && Math.abs(advice.size - knee) <= Math.max(1, knee * 0.2);
+    // A pool of one can not be halved.
+    const isRight = isNear && (advice.cause === wanted || poolSize === knee);
+    const verdict = isRight ? 'right' : isNear ? `${wanted} was meant` : 'off';
+    const text = `| ${workload.name} | ${knee} | ${poolSize} | ${advice.size ?? '-'} | ${advice.cause} | ${verdict} |`;
+    return { name: workload.name, text, isRight };
+  });
 }

@@ -29,13 +29,13 @@ export function kneeOf(levels: readonly Level[]): Knee | null {
   const all = sorted.reduce((sum, { xacts }) => sum + xacts, 0);
   const quiet = gather(sorted, LEAST_XACTS);
   const busy = gather(sorted.toReversed(), Math.max(all * BUSY_SHARE, LEAST_XACTS));
-  if (quiet === null || busy === null || quiet.xactMs === 0) return null;
-  if (busy.held < quiet.held * CONTRAST || busy.xactMs < quiet.xactMs * SLOWED) return null;
+  if (quiet === null || busy === null || busy.held < quiet.held * CONTRAST) return null;
+  // The usual ones, too: a few long ones that came when there was much else would make the average larger by themselves.
+  if (busy.xactMs < quiet.xactMs * SLOWED || busy.medianMs < quiet.medianMs * SLOWED) return null;
   const least = (busy.held * quiet.xactMs) / busy.xactMs;
   // Where chance plays a part the curve is round, and what n x t0 / t says is half the way up: see what was measured there.
   const known = sorted.filter(({ held, xacts }) => xacts >= LEAST_XACTS && held >= Math.floor(least));
-  const best = Math.max(...known.map(rateOf));
-  const at = known.findIndex((level) => rateOf(level) >= best * ENOUGH);
+  const at = known.findIndex((level) => !fallsShort(level, rateOf(busy)));
   // Only where a smaller level was seen to fall short: else nothing is known of those below it.
   const reached = at > 0 ? known[at]!.held : 0;
   // A level between two whole ones counts as the next one only when it is well above.
@@ -44,16 +44,23 @@ export function kneeOf(levels: readonly Level[]): Knee | null {
 
 const rateOf = ({ xacts, seconds }: Level) => xacts / seconds;
 
+/** By more than chance: so many transactions more or less come within a time by themselves. */
+function fallsShort({ xacts, seconds }: Level, best: number): boolean {
+  return (xacts + 2 * Math.sqrt(xacts)) / seconds < best * ENOUGH;
+}
+
 /** The first levels that have so many transactions together. */
 function gather(levels: readonly Level[], least: number): Level | null {
-  const sum = { held: 0, seconds: 0, xacts: 0, xactMs: 0 };
-  for (const { held, seconds, xacts, xactMs } of levels) {
+  const sum = { held: 0, seconds: 0, xacts: 0, xactMs: 0, medianMs: 0 };
+  for (const { held, seconds, xacts, xactMs, medianMs } of levels) {
     sum.held += held * seconds;
     sum.seconds += seconds;
     sum.xacts += xacts;
     sum.xactMs += xactMs * xacts;
+    sum.medianMs += medianMs * xacts;
     if (sum.xacts < least) continue;
-    return { ...sum, held: sum.held / sum.seconds, xactMs: sum.xactMs / sum.xacts };
+    const each = (total: number) => total / sum.xacts;
+    return { ...sum, held: sum.held / sum.seconds, xactMs: each(sum.xactMs), medianMs: each(sum.medianMs) };
   }
   return null;
 }

@@ -19,8 +19,10 @@ export interface Level {
   readonly held: number;
   readonly seconds: number;
   readonly xacts: number;
-  /** The usual time of a transaction: the median of each second, by how many transactions that had. */
+  /** How long a transaction took on average. */
   readonly xactMs: number;
+  /** How long one usually took: the median of each second, by how many transactions that had. */
+  readonly medianMs: number;
 }
 
 /** More servers than this there can not be, whatever pool_size says, and who says so. */

@@ -35,6 +35,7 @@ export interface AdviceRow {
 export class Advisor {
   readonly #samples = new Samples();
   readonly #known = new WeakMap<Pool, Known>();
+  readonly #triedAt = new WeakMap<Pool, number>();
   readonly #times: RecentTimes;
   readonly #log: Logger;
 
@@ -47,9 +48,8 @@ export class Advisor {
   tick(pools: Pools, now: number): void {
     this.#samples.tick(pools, now);
     for (const pool of pools) {
-      const known = this.#known.get(pool);
-      if (known !== undefined && now - known.at < INTERVAL_MS) continue;
-      if (known === undefined && now - pool.createdAt < INTERVAL_MS) continue;
+      if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
+      this.#triedAt.set(pool, now);
       const advice = this.#work(pool, pools, now);
       if (advice === null) continue;
       this.#remember(pool, now);

@@ -82,11 +82,18 @@ class PoolSamples {
   #length = 0;
   #lastAt: number;
   #before: Counted;
-  readonly #levels = Array.from({ length: MAX_LEVEL + 1 }, () => ({ heldSeconds: 0, seconds: 0, xacts: 0, xactMs: 0 }));
+  readonly #levels = Array.from({ length: MAX_LEVEL + 1 }, () => ({
+    heldSeconds: 0,
+    seconds: 0,
+    xacts: 0,
+    xactMs: 0,
+    medianMs: 0,
+  }));
   /** The second that is not over: when it began, and held servers x ms since then. */
   #secondAt: number;
   #heldMs = 0;
   #xactsBefore: BucketCounts;
+  #xactMsBefore: number;
   #minuteAt: number;
   #idle = new Map<string, number>();
   #idleBefore = new Map<string, number>();
@@ -98,6 +105,7 @@ class PoolSamples {
     this.#minuteAt = now;
     this.#before = countedOf(pool);
     this.#xactsBefore = pool.stats.xacts.counts.slice();
+    this.#xactMsBefore = pool.stats.xacts.sumMs;
   }
 
   tick(now: number): void {
@@ -142,18 +150,21 @@ class PoolSamples {
   #endSecond(now: number): void {
     const ms = now - this.#secondAt;
     const held = this.#heldMs / ms;
-    const { counts } = this.#pool.stats.xacts;
+    const { counts, sumMs } = this.#pool.stats.xacts;
+    const xactMs = sumMs - this.#xactMsBefore;
     const took = since(counts, this.#xactsBefore);
     this.#secondAt = now;
     this.#heldMs = 0;
     this.#xactsBefore = counts.slice();
+    this.#xactMsBefore = sumMs;
     if (held === 0) return;
     const level = this.#levels[Math.min(Math.max(Math.round(held), 1), MAX_LEVEL)]!;
     const xacts = total(took);
     level.seconds += ms / 1_000;
     level.heldSeconds += (held * ms) / 1_000;
     level.xacts += xacts;
-    level.xactMs += quantile(took, 0.5) * xacts;
+    level.xactMs += xactMs;
+    level.medianMs += quantile(took, 0.5) * xacts;
   }
 
   #endMinute(now: number): void {
@@ -165,6 +176,7 @@ class PoolSamples {
       level.seconds *= FADING;
       level.xacts *= FADING;
       level.xactMs *= FADING;
+      level.medianMs *= FADING;
     }
   }
 
@@ -204,11 +216,12 @@ class PoolSamples {
   #readLevels(): Level[] {
     return this.#levels
       .filter(({ seconds }) => seconds > 0)
-      .map(({ heldSeconds, seconds, xacts, xactMs }) => ({
+      .map(({ heldSeconds, seconds, xacts, xactMs, medianMs }) => ({
         held: heldSeconds / seconds,
         seconds,
         xacts,
         xactMs: xacts === 0 ? 0 : xactMs / xacts,
+        medianMs: xacts === 0 ? 0 : medianMs / xacts,
       }));
   }
 
