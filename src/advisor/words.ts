@@ -3,6 +3,7 @@
 import { formatDuration } from '../util/duration.ts';
 import type { Advice } from './advice.ts';
 import type { Found } from './found.ts';
+import type { Knee } from './knee.ts';
 
 const whole = (number: number) => (number >= 10 ? number.toFixed(0) : number.toFixed(1));
 const ms = (time: number) => (time >= 10 || time === 0 ? formatDuration(time) : `${time.toFixed(1)} ms`);
@@ -73,10 +74,7 @@ function arithmeticOf(found: Found): string {
       ? `all ${poolSize} are held all the time and ${whole(sums.waiting)} wait, so how many more would be used is not seen: up to ${needed}`
       : `for p99 wait < ${ms(waitTargetMs)} as they come: ${needed}`,
   ];
-  if (knee !== null && cause === 'postgres_saturated')
-    parts.push(
-      `a transaction takes ${ms(knee.busy.xactMs)} while ${whole(knee.busy.held)} servers work, ${ms(knee.quiet.xactMs)} while ${whole(knee.quiet.held)} do: ${whole(knee.busy.held)} x ${ms(knee.quiet.xactMs)} / ${ms(knee.busy.xactMs)} = ${whole((knee.busy.held * knee.quiet.xactMs) / knee.busy.xactMs)} would get as much done, ${knee.servers} by what was measured in between`,
-    );
+  if (knee !== null && cause === 'postgres_saturated') parts.push(kneeWords(knee));
   if (peak !== null && size > sizeNow) parts.push(`${ago(peak.agoMs)} ago ${peak.servers} were needed`);
   if (isCapped) parts.push(`twice ${poolSize} is as far as can be told from here`);
   if (ceiling !== null && ceiling.servers <= size) parts.push(`${ceiling.because} allows ${ceiling.servers}`);
@@ -84,6 +82,13 @@ function arithmeticOf(found: Found): string {
   const difference = size - poolSize;
   const end = difference === 0 ? '' : difference > 0 ? `; ${difference} are missing` : `; ${-difference} could go`;
   return `${parts.join('; ')}; you have ${poolSize}${end}.`;
+}
+
+function kneeWords({ quiet, busy, servers: found }: Knee): string {
+  const least = (busy.held * quiet.xactMs) / busy.xactMs;
+  const took = `a transaction takes ${ms(busy.xactMs)} while ${whole(busy.held)} servers work, ${ms(quiet.xactMs)} while ${whole(quiet.held)} do`;
+  const sum = `${whole(busy.held)} x ${ms(quiet.xactMs)} / ${ms(busy.xactMs)} = ${whole(least)} would get as much done`;
+  return `${took}: ${sum}${found > Math.ceil(least) ? `, ${found} by what was measured in between` : ''}`;
 }
 
 function adviceOf(found: Found): string {
