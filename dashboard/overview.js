@@ -1,5 +1,6 @@
 // The first screen: the verdict, the numbers, the last minutes, and who holds what.
 
+import { makeAdvice } from './advice.js';
 import { h, setText } from './dom.js';
 import { clean } from './format.js';
 import { foldEvents, groupLeaks } from './groups.js';
@@ -42,6 +43,7 @@ export function makeOverview(state) {
   );
   const leaks = leaksTable(() => state.tick?.overview.time ?? '');
   const applications = applicationsTable();
+  const advice = makeAdvice();
   const events = eventsTable();
   const waits = /** @type {HTMLInputElement} */ (h('input', { type: 'checkbox', onchange: () => update() }));
   const foot = h('p.foot');
@@ -94,6 +96,7 @@ export function makeOverview(state) {
     h('div.two', {}, ...plots.elements),
     card('Who holds servers now', holders, 'holders'),
     h('div.two', {}, card('Latest leaks', leaks), card('Applications', applications)),
+    card('Advice', advice),
     eventsCard,
     foot,
   );
@@ -114,6 +117,7 @@ export function makeOverview(state) {
     holders.update(tick.holders.filter(isMeant).slice(0, MAX_ROWS));
     leaks.update(groupLeaks(tick.leaks.filter(({ holder }) => isMeant(holder))).slice(0, MAX_ROWS));
     applications.update(tick.applications.slice(0, MAX_ROWS));
+    advice.update(tick.advice.filter(isMeant));
     events.update(foldEvents(state.events, waits.checked).slice(0, MAX_EVENT_ROWS));
     setText(foot, processLine(tick.overview));
   }

@@ -29,6 +29,7 @@ import { openFileLimit } from './net/file-limit.ts';
 import { type AskSystem, askSystem, Resolver } from './net/resolver.ts';
 import { Stream } from './net/stream.ts';
 import { TlsKeeper } from './net/tls-keeper.ts';
+import { Advisor } from './observe/advice.ts';
 import { DatabaseStats } from './observe/database-stats.ts';
 import { EventRing } from './observe/event-ring.ts';
 import { History } from './observe/history.ts';
@@ -83,6 +84,7 @@ export class App {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly recentTimes = new RecentTimes();
+  readonly advisor: Advisor;
   readonly databaseStats: DatabaseStats;
   readonly history = new History(() => this.janitor.lateness);
   readonly tracer: Tracer;
@@ -186,6 +188,7 @@ export class App {
     });
     this.#poolContext = this.#makePoolContext();
     this.#lookups = new SecretLookups(() => this.config, this.#poolContext);
+    this.advisor = new Advisor(this.recentTimes, this.log);
     this.databaseStats = new DatabaseStats(
       { pools: this.pools, settings: () => this.config.settings, log: this.log },
       this.clock.now(),
@@ -221,6 +224,7 @@ export class App {
         this.#lookups.tend(this.clock.now());
         this.#passwords.tick(this.clock.now());
         this.recentTimes.tick(this.pools, this.clock.now());
+        this.advisor.tick(this.pools, this.clock.now());
         this.databaseStats.tick(this.clock.now());
         this.history.tick(this.snapshot());
         this.resolver.tick(namesInUse(this.pools));
@@ -252,6 +256,7 @@ export class App {
       clients: this.clients,
       leaks: this.leaks,
       recentTimes: this.recentTimes,
+      advisor: this.advisor,
       databaseStats: this.databaseStats,
       peers: this.peers,
       resolver: this.resolver,

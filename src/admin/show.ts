@@ -1,5 +1,6 @@
 // Which SHOW there is, each in a file of its own. HELP is none of them: it has no table.
 
+import { showAdvice } from './show-advice.ts';
 import { showApplications } from './show-applications.ts';
 import { showClients } from './show-clients.ts';
 import { showConfigTable } from './show-config.ts';
@@ -28,6 +29,7 @@ import type { Show } from './table.ts';
 export const SHOWS: ReadonlyMap<string, Show> = new Map<string, Show>([
   ...GUC_SHOWS,
   ['active_sockets', showActiveSockets],
+  ['advice', showAdvice],
   ['applications', showApplications],
   ['clients', showClients],
   ['config', showConfigTable],

@@ -14,7 +14,7 @@ import { toldOverview } from './overview.ts';
 import { listSettings } from './settings.ts';
 import { type Answer, type QuerySchema, SPECS, type Spec, type SpecName, type Specs } from './specs.ts';
 import { Streams } from './stream.ts';
-import { iso, toldApplications, toldEvents, toldHolders, toldLeaks, toldPool, toldSample } from './tell.ts';
+import { iso, toldAdvice, toldApplications, toldEvents, toldHolders, toldLeaks, toldPool, toldSample } from './tell.ts';
 
 type Body<N extends SpecName> = Specs[N] extends { body: infer B extends z.ZodType } ? z.infer<B> : undefined;
 /** Query parameters are what the schema lets through; each handler names those that it uses. */
@@ -53,6 +53,11 @@ function handlersOf(parts: ApiParts, access: Access): Handlers {
     applications: () => {
       const sources = snapshot();
       return { time: iso(sources.wallNow), applications: toldApplications(sources) };
+    },
+    advice: () => {
+      const sources = snapshot();
+      const rows = sources.advisor.rows(sources.pools, sources.now);
+      return { time: iso(sources.wallNow), advice: rows.map(toldAdvice) };
     },
     clients: ({ query }: { query: ListQuery }) => listClients(snapshot(), query),
     servers: ({ query }: { query: ListQuery }) => listServers(snapshot(), query),

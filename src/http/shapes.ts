@@ -4,6 +4,7 @@
 // snapshot has them: whoever shows them has to escape them.
 
 import { z } from 'zod';
+import { CAUSES, CONFIDENCES } from '../advisor/advice.ts';
 import { HOLDER_STATES } from '../guard/gaps.ts';
 import { EVENT_KINDS } from '../observe/event.ts';
 
@@ -129,6 +130,26 @@ export const pool = z.strictObject({
   stats: z.record(z.string(), z.number()).describe('Counters under the names of SHOW STATS, in camelCase.'),
 });
 export const pools = z.strictObject({ time, pools: z.array(pool) });
+
+export const advice = z
+  .strictObject({
+    database: z.string(),
+    user: z.string(),
+    cause: z.enum(CAUSES),
+    poolSize: count,
+    size: count.nullable().describe('What pool_size should be; null: too little was seen.'),
+    sizeNow: count.nullable().describe('What the last minute alone asks for.'),
+    sizeWithout: count
+      .nullable()
+      .describe('What would do if clients were not silent inside transactions, or did not keep servers beyond them.'),
+    confidence: z.enum(CONFIDENCES),
+    title: z.string(),
+    arithmetic: z.string().describe('How the size was found.'),
+    advice: z.string().describe('What to do.'),
+    change: z.string().nullable().describe('The line of the configuration.'),
+  })
+  .describe('What the size of a pool should be, and why.');
+export const advices = z.strictObject({ time, advice: z.array(advice) });
 
 const tags = z.record(z.string(), z.string()).describe('sqlcommenter tags of the statement.');
 
@@ -263,6 +284,7 @@ export const tick = z.strictObject({
   holders: z.array(holder),
   leaks: z.array(leak),
   applications: z.array(application),
+  advice: z.array(advice).describe('Of at most ten seconds ago.'),
   events: z.array(event).describe('Since the message before.'),
 });
 
@@ -281,6 +303,7 @@ export type TimesTold = z.infer<typeof times>;
 export type PoolTold = z.infer<typeof pool>;
 export type HolderTold = z.infer<typeof holder>;
 export type LeakTold = z.infer<typeof leak>;
+export type AdviceTold = z.infer<typeof advice>;
 export type ApplicationTold = z.infer<typeof application>;
 export type ClientTold = z.infer<typeof client>;
 export type ServerTold = z.infer<typeof server>;

@@ -96,6 +96,12 @@ export const SPECS = {
     summary: 'What each application has held, leaked and made others wait: those first that others waited for longest.',
     answer: shapes.applications,
   },
+  advice: {
+    ...read,
+    path: '/api/v1/advice',
+    summary: 'What the size of each pool should be, and why.',
+    answer: shapes.advices,
+  },
   clients: {
     ...read,
     path: '/api/v1/clients',

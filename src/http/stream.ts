@@ -5,7 +5,7 @@ import type { ApiParts } from './api-parts.ts';
 import { findPool } from './find-pool.ts';
 import { toldOverview } from './overview.ts';
 import type { Overview, Tick } from './shapes.ts';
-import { toldApplications, toldEvents, toldHolders, toldLeaks, toldPool, toldSample } from './tell.ts';
+import { toldAdvice, toldApplications, toldEvents, toldHolders, toldLeaks, toldPool, toldSample } from './tell.ts';
 
 const TICK_MS = 1_000;
 export const MAX_STREAMS = 64;
@@ -97,6 +97,7 @@ export class Streams {
       holders: toldHolders(sources).slice(0, MAX_ROWS),
       leaks: toldLeaks(sources, MAX_ROWS),
       applications: toldApplications(sources).slice(0, MAX_ROWS),
+      advice: sources.advisor.latest(sources.pools).slice(0, MAX_ROWS).map(toldAdvice),
       events: toldEvents(events),
     };
   }

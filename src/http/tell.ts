@@ -3,6 +3,7 @@
 import { isUnused } from '../guard/gaps.ts';
 import type { HolderRecord } from '../guard/holders.ts';
 import type { Leak } from '../guard/leaks.ts';
+import type { AdviceRow } from '../observe/advice.ts';
 import { type EventEntry, toldEvent } from '../observe/event.ts';
 import { addCounts, type HistorySample } from '../observe/history.ts';
 import { addOccupancy, noOccupancy, occupancyOf } from '../observe/occupancy.ts';
@@ -19,6 +20,7 @@ import { summarize, TIMES, type TimeName, type TimeSummary } from '../observe/ti
 import type { Pool } from '../pool/pool.ts';
 import { BUCKETS, type BucketCounts } from '../util/histogram.ts';
 import type {
+  AdviceTold,
   ApplicationTold,
   ClientTold,
   EventTold,
@@ -145,6 +147,10 @@ export function toldLeaks(sources: Sources, limit: number): LeakTold[] {
 function toldLeak({ id, at, kind, life, isEarly, allowedMs, waiting, holder }: Leak): LeakTold {
   const told = { id, foundAt: iso(at), kind, life, isEarly, allowedMs: round(allowedMs), waiting };
   return { ...told, holder: toldRecord(holder) };
+}
+
+export function toldAdvice({ database, user, advice }: AdviceRow): AdviceTold {
+  return { database, user, ...advice };
 }
 
 export function toldApplications(sources: Sources): ApplicationTold[] {

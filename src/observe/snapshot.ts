@@ -13,6 +13,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import type { Server } from '../server/server.ts';
 import { kindNames } from '../session/policy.ts';
+import type { Advisor } from './advice.ts';
 import { CONSOLE, type DatabaseStats } from './database-stats.ts';
 import type { RecentTimes } from './times.ts';
 
@@ -100,6 +101,7 @@ export interface Sources {
   readonly clients: Clients;
   readonly leaks: Leaks;
   readonly recentTimes: RecentTimes;
+  readonly advisor: Advisor;
   readonly databaseStats: DatabaseStats;
   readonly peers: Peers;
   readonly resolver: Resolver;

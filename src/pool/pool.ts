@@ -689,6 +689,7 @@ export class Pool implements ServerOwner {
     this.#dedicated.delete(server);
     this.#settleAccount(server);
     moveServer(server, this.servers, 'closed');
+    this.stats.serverCloses.add(reason);
     this.#context.events.serverClosed(this, server, reason, error);
     if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(server, owner, reason, error);
     else if (wasLogin || (!server.isProven && NEVER_SERVED.has(reason))) this.#loginFailed(server, reason, error);

@@ -46,6 +46,8 @@ export class PoolStats {
   readonly leaks = new Counts();
   /** Statements that session_policy warns of, by kind. */
   readonly sessionWarnings = new Counts();
+  /** Servers that were closed, by reason. */
+  readonly serverCloses = new Counts();
   /** Errors of Postgres relayed to clients, by SQLSTATE. */
   readonly errorsBySqlstate = new Counts();
 }

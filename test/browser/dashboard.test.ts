@@ -217,3 +217,22 @@ test.each(['light', 'dark'] as const)(
     await leaky.rows('ROLLBACK');
   },
 );
+
+test('the advice for a pool stands on the first screen with its arithmetic', async () => {
+  const { pooler, named, url } = await start({ default_pool_size: 30 });
+  const client = await named('shop');
+  const page = await browser.open(url);
+  const advice = page.getByRole('region', { name: 'Advice' });
+  await advice.getByText('Nothing was seen yet.').waitFor();
+  // Until the next look at this pool, ten seconds from one to the next.
+  const told = advice.getByText(/^The pool is larger than it need be: 2[89] could go\.$/).waitFor({ timeout: 30_000 });
+  let isOver = false;
+  told.catch(() => {}).finally(() => (isOver = true));
+  while (!isOver) await client.rows('SELECT pg_sleep(0.01)');
+  await told;
+  expect(await advice.textContent()).toMatch(
+    / busy; for p99 wait < 50 ms as they come: [12]; you have 30; 2[89] could go\./,
+  );
+  expect(await advice.textContent()).toMatch(/pool_size: [12]/);
+  await pooler.expectInvariants();
+});

@@ -2,6 +2,15 @@
 import { EVERYWHERE, type SettingRows } from './row.ts';
 
 export const queueRows = {
+  advice_wait_target: {
+    kind: 'duration',
+    default: 50,
+    zero: 'nothing is sampled and no advice is given',
+    scope: EVERYWHERE,
+    reload: 'live',
+    ours: true,
+    doc: 'What SHOW ADVICE sizes a pool for: of a hundred clients no more than one should wait for a server for longer than this.',
+  },
   application_weights: {
     kind: 'list',
     numbers: { min: 1, max: 100 },

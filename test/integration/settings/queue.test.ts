@@ -171,3 +171,28 @@ test('queue_target: who comes when the queue is too long is refused at once, wit
   for (const client of crowd) client.destroy();
   await Promise.all([...asked, ...crowded]);
 });
+
+test('advice_wait_target: whoever may wait longer needs fewer servers, and at 0 there is no advice', async () => {
+  const pooler = await poolerFor(db.current, { default_pool_size: 20, advice_wait_target: '1ms' });
+  const clients = await clientsOf(pooler, 'web', 8);
+  let isOver = false;
+  // They come together and wait for each other: in such bursts it matters who may wait.
+  const bursts = (async () => {
+    while (!isOver) await Promise.all(clients.map((client) => client.rows(SLOW)));
+  })();
+  const advised = () =>
+    waitUntil(
+      async () => {
+        const [row] = (await pooler.console('SHOW ADVICE')).filter(({ size }) => size !== null);
+        return row?.size as number | undefined;
+      },
+      { timeoutMs: 15_000 },
+    );
+  const strict = await advised();
+  pooler.reload({ advice_wait_target: '2s' });
+  await waitUntil(async () => ((await advised()) < strict ? true : undefined), { timeoutMs: 15_000 });
+  isOver = true;
+  await bursts;
+  pooler.reload({ advice_wait_target: 0 });
+  await waitUntil(async () => (await pooler.console('SHOW ADVICE')).length === 0);
+});

@@ -1,0 +1,140 @@
+// Advice for every pool: worked out now and then, told in the log when it changes, and there for whoever asks.
+
+import type { Advice } from '../advisor/advice.ts';
+import { advise } from '../advisor/model.ts';
+import { printable } from '../guard/exhaustion.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Pools } from '../pool/pools.ts';
+import type { Logger } from './log.ts';
+import { Peaks } from './peaks.ts';
+import { Samples } from './samples.ts';
+import type { RecentTimes } from './times.ts';
+
+/** Of one pool; the pools take turns, so that no tick of the timer works for two. */
+const INTERVAL_MS = 10_000;
+/** An advice that has stood for so long is told, if it is another than the last one. */
+const STANDS_MS = 30_000;
+/** What somebody has asked for is not worked out again before this time is over. */
+const FRESH_MS = 1_000;
+
+interface Known {
+  advice: Advice;
+  at: number;
+  /** Since when it says this, and what was told last. */
+  since: number;
+  told: string;
+  readonly peaks: Peaks;
+}
+
+export interface AdviceRow {
+  readonly database: string;
+  readonly user: string;
+  readonly advice: Advice;
+}
+
+export class Advisor {
+  readonly #samples = new Samples();
+  readonly #known = new WeakMap<Pool, Known>();
+  readonly #triedAt = new WeakMap<Pool, number>();
+  readonly #times: RecentTimes;
+  readonly #log: Logger;
+
+  constructor(times: RecentTimes, log: Logger) {
+    this.#times = times;
+    this.#log = log;
+  }
+
+  /** From the timer. */
+  tick(pools: Pools, now: number): void {
+    this.#samples.tick(pools, now);
+    for (const pool of pools) {
+      if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
+      this.#triedAt.set(pool, now);
+      const advice = this.#work(pool, pools, now);
+      if (advice === null) continue;
+      this.#remember(pool, now);
+      this.#tell(pool, now);
+      return;
+    }
+  }
+
+  /** null: nothing is kept of this pool, because there are too many or advice_wait_target is 0. */
+  of(pool: Pool, pools: Pools, now: number): Advice | null {
+    const known = this.#known.get(pool);
+    return known !== undefined && now - known.at < FRESH_MS ? known.advice : this.#work(pool, pools, now);
+  }
+
+  /** What is known already, for who looks each second. */
+  latest(pools: Pools): AdviceRow[] {
+    return [...pools].flatMap((pool) => {
+      const advice = this.#known.get(pool)?.advice;
+      return advice === undefined ? [] : [{ database: pool.database, user: pool.user, advice }];
+    });
+  }
+
+  rows(pools: Pools, now: number): AdviceRow[] {
+    return [...pools].flatMap((pool) => {
+      const advice = this.of(pool, pools, now);
+      return advice === null ? [] : [{ database: pool.database, user: pool.user, advice }];
+    });
+  }
+
+  #work(pool: Pool, pools: Pools, now: number): Advice | null {
+    const known = this.#known.get(pool);
+    const measured = this.#samples.measured(pool, pools, this.#times, known?.peaks.most(now) ?? null);
+    if (measured === null) {
+      this.#known.delete(pool);
+      return null;
+    }
+    const advice = advise(measured);
+    if (known === undefined) this.#known.set(pool, { advice, at: now, since: now, told: '', peaks: new Peaks() });
+    else {
+      if (!isSame(known.advice, advice)) known.since = now;
+      known.advice = advice;
+      known.at = now;
+    }
+    return advice;
+  }
+
+  /** What a minute has asked for counts for a day: nobody should lose at night what is needed by day. */
+  #remember(pool: Pool, now: number): void {
+    const { advice, peaks } = this.#known.get(pool)!;
+    const { sizeNow, cause, confidence } = advice;
+    const isSure = confidence === 'medium' || confidence === 'high';
+    if (isSure && sizeNow !== null && cause !== 'leak' && cause !== 'postgres_saturated') peaks.add(sizeNow, now);
+  }
+
+  #tell(pool: Pool, now: number): void {
+    const known = this.#known.get(pool);
+    if (known === undefined || now - known.since < STANDS_MS) return;
+    const { cause, size, confidence, title, arithmetic, advice, change } = known.advice;
+    if (confidence === 'none' || confidence === 'low') return;
+    const words = `${cause} ${size}`;
+    if (words === known.told) return;
+    // One that has nothing to say is told only when it takes something back.
+    const isNews = cause !== 'fits' || known.told !== '';
+    known.told = words;
+    if (!isNews) return;
+    this.#log.info(
+      {
+        database: printable(pool.database),
+        user: printable(pool.user),
+        cause,
+        poolSize: known.advice.poolSize,
+        size,
+        confidence,
+        title,
+        arithmetic,
+        advice,
+        change,
+      },
+      'advice',
+    );
+  }
+}
+
+/** Sizes that differ by a tenth say the same. */
+function isSame(a: Advice, b: Advice): boolean {
+  if (a.cause !== b.cause || (a.size === null) !== (b.size === null)) return false;
+  return a.size === null || b.size === null || Math.abs(a.size - b.size) <= Math.max(1, a.size / 10);
+}
