@@ -49,9 +49,14 @@ export class Worker {
 
   async #connect(): Promise<pg.Client | null> {
     const client = new pg.Client(this.#options.address);
-    // Told to go while it does nothing: the driver says so here.
-    client.on('error', () => this.#drop(client));
-    client.on('end', () => this.#drop(client));
+    // Told to go while it does nothing: the driver says so here, right behind the login even before connect() is resolved.
+    let isOver = false;
+    const onOver = () => {
+      isOver = true;
+      this.#drop(client);
+    };
+    client.on('error', onOver);
+    client.on('end', onOver);
     try {
       await client.connect();
     } catch (error) {
@@ -60,6 +65,7 @@ export class Worker {
       return null;
     }
     this.#tally.connects += 1;
+    if (isOver) return null;
     this.#client = client;
     return client;
   }
