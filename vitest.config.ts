@@ -48,6 +48,7 @@ export default defineConfig({
       suite('browser', { postgres: true, testTimeout: 60_000, order: 4, alone: true }),
       suite('chaos', { testTimeout: 120_000 }),
       suite('packaging', { testTimeout: 120_000 }),
+      suite('life', { testTimeout: 120_000, order: 3, alone: true }),
       suite('incident', { testTimeout: 120_000, order: 3, alone: true }),
     ],
   },

@@ -332,9 +332,9 @@ export class App {
   }
 
   /** With so_reuseport another process takes the new clients: here nobody else may come, or it would never end. */
-  #onShutdown(mode: ShutdownMode): void {
+  async #onShutdown(mode: ShutdownMode): Promise<void> {
     if ((mode !== 'wait_for_clients' && mode !== 'drain') || !this.config.settings.so_reuseport) return;
-    this.doors.closeBehindLast().catch((error: unknown) => this.observer.bug(error));
+    await this.doors.closeBehindLast().catch((error: unknown) => this.observer.bug(error));
   }
 
   #apiParts(): ApiParts {

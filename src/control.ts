@@ -38,8 +38,8 @@ export interface ControlOptions {
   readonly takeBack: (pool: Pool, server: Server, client: Client) => boolean;
   /** A new configuration is in force. */
   readonly onConfig: (config: Config) => void;
-  /** It begins to go down, or goes down in a stricter way. */
-  readonly onShutdown: (mode: ShutdownMode) => void;
+  /** It begins to go down, or goes down in a stricter way. Resolves when nobody comes in any more who should not. */
+  readonly onShutdown: (mode: ShutdownMode) => Promise<void>;
   /** Everything is over: close the doors and go. */
   readonly onStop: () => void;
 }
@@ -59,6 +59,7 @@ export class Control {
   #shutdown: ShutdownMode | null = null;
   #shutdownTimer: NodeJS.Timeout | null = null;
   #shutdownStartedAt = 0;
+  #areDoorsReady = false;
   /** Everything is paused, or the databases named here are. */
   #isPaused = false;
   readonly #pausedDatabases = new Set<string>();
@@ -85,10 +86,11 @@ export class Control {
     return this.#shutdown === null || this.#shutdown === 'wait_for_clients';
   }
 
-  /** Clients are told to go: shutdown_min_wait is over. */
+  /** Clients are told to go: shutdown_min_wait is over. They come again at once, and must not come here. */
   get #isDraining(): boolean {
     const { shutdown_min_wait } = this.#config.settings;
-    return this.#shutdown === 'drain' && performance.now() - this.#shutdownStartedAt >= shutdown_min_wait;
+    if (this.#shutdown !== 'drain' || !this.#areDoorsReady) return false;
+    return performance.now() - this.#shutdownStartedAt >= shutdown_min_wait;
   }
 
   isPaused(database: string): boolean {
@@ -282,14 +284,15 @@ export class Control {
     this.#shutdown = mode;
     this.#options.log.info({ mode, clients: this.#options.clients.size }, 'shutdown');
     this.#options.events.add('shutdown', { cause: mode });
-    this.#options.onShutdown(mode);
+    void this.#options.onShutdown(mode).then(() => {
+      this.#areDoorsReady = true;
+    });
     if (this.#shutdownTimer !== null) clearInterval(this.#shutdownTimer);
     if (mode === 'immediate') {
       this.#finish();
       return;
     }
     if (mode === 'wait_for_servers') this.#dismissClients();
-    if (mode === 'drain') setImmediate(() => this.#drainClients());
     let idleSince = performance.now();
     this.#shutdownTimer = setInterval(() => {
       // Behind what has arrived in this turn of the event loop: who has begun a transaction with it may end it.
@@ -308,7 +311,7 @@ export class Control {
       return true;
     }
     if (mode === 'wait_for_servers') return count === 0;
-    if (mode === 'drain') return count === 0 && sinceMs >= shutdown_min_wait;
+    if (mode === 'drain') return count === 0 && this.#isDraining;
     return count === 0 && idleMs >= shutdown_idle && sinceMs >= shutdown_min_wait;
   }
 
