@@ -32,7 +32,7 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 auth_file = userlist.txt
 admin_users = ${user}
-unix_socket_dir = /var/run/postgresql
+unix_socket_dir = ${dir}
 http_listen_port = ${http}
 ${more}
 `;
@@ -55,7 +55,8 @@ test('run takes a pgbouncer.ini as it is, with what PgBouncer has as defaults', 
   await command.line('pgsluice is up');
   expect(await query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   expect(await settingsInForce()).toMatchObject({ pool_mode: 'session', auth_type: 'md5', query_wait_timeout: '120' });
-  expect(command.log).toContainEqual(expect.objectContaining({ level: 'warn', key: 'unix_socket_dir' }));
+  const addresses = [`127.0.0.1:${port}`, join(dir, `.s.PGSQL.${port}`)];
+  expect(command.log).toContainEqual(expect.objectContaining({ msg: 'pgsluice is up', addresses }));
 });
 
 test('a reload reads the ini again', async () => {
