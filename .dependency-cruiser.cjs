@@ -1,6 +1,6 @@
 // The layers of the house: imports point down this list only. See docs/architecture.md.
 const rooms = [
-  'cli', 'app', 'admin', 'http', 'control', 'observe', 'guard', 'advisor', 'client', 'pool', 'server', 'session', 'auth', 'net',
+  'cli', 'doctor', 'app', 'admin', 'http', 'control', 'observe', 'guard', 'advisor', 'client', 'pool', 'server', 'session', 'auth', 'net',
   'config', 'protocol', 'util',
 ];
 const path = (room) => (room === 'app' || room === 'control' ? `^src/${room}\\.ts$` : `^src/${room}/`);

@@ -11,6 +11,13 @@ function portNumber(text: string): number {
   return port;
 }
 
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > 100_000)
+    throw new InvalidArgumentError('Expected a number from 1 to 100000.');
+  return number;
+}
+
 function httpUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError('Expected http://HOST:PORT.');
@@ -57,6 +64,20 @@ Exit code: 0 when the file can be used (warnings are printed), 1 when not.
 
 Example:
   $ pgsluice check /etc/pgsluice.yaml
+`;
+
+const doctorHelp = `
+Logs in to Postgres as each pool would and compares: sizes, limits, timeouts,
+encryption, secrets, open files, the container. Changes nothing (but runs
+connect_query and auth_query, as the pooler does).
+
+Exit code: 0 when there is nothing worse than a note; 2: a warning; 3: an error;
+1 when the file can't be used.
+
+Examples:
+  $ pgsluice doctor --config /etc/pgsluice.yaml
+  $ pgsluice doctor --config c.yaml --replicas 6 --app-pool-size 10 --app-instances 8
+  $ pgsluice doctor --config c.yaml --json
 `;
 
 const importHelp = `
@@ -157,6 +178,29 @@ export function createProgram(): Command {
       const { check } = await import('./check.ts');
       process.exitCode = check(file, process.stdout, process.stderr);
     });
+
+  program
+    .command('doctor')
+    .description('hold a configuration against the live Postgres, the machine and the application')
+    .requiredOption('-c, --config <file>', 'the file with the settings: YAML, or a pgbouncer.ini')
+    .option('--replicas <number>', 'processes of pgsluice with this configuration', wholeNumber, 1)
+    .option('--app-pool-size <number>', "connections of one of the application's pools", wholeNumber)
+    .option('--app-instances <number>', 'such pools that connect to one pgsluice', wholeNumber, 1)
+    .option('--json', 'findings as JSON', false)
+    .addHelpText('after', doctorHelp)
+    .action(
+      async (options: {
+        config: string;
+        replicas: number;
+        appPoolSize?: number;
+        appInstances: number;
+        json: boolean;
+      }) => {
+        const { doctor } = await import('./doctor.ts');
+        const { config, appPoolSize = null, ...rest } = options;
+        process.exitCode = await doctor(config, { ...rest, appPoolSize }, process.stdout, process.stderr);
+      },
+    );
 
   program
     .command('import')

@@ -16,7 +16,7 @@ export type LineResult =
   | { readonly ok: false; readonly message: string };
 
 /** Verbs of pgsluice: a line that begins with one is not PgBouncer's. A file of such a name is written ./run. */
-export const VERBS: readonly string[] = ['run', 'check', 'import', 'top', 'wait', 'demo'];
+export const VERBS: readonly string[] = ['run', 'check', 'doctor', 'import', 'top', 'wait', 'demo'];
 /** Asked of pgsluice, whoever asks. */
 const QUESTIONS: readonly string[] = ['-h', '--help', '-V', '--version'];
 
