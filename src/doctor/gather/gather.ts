@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { Config } from '../../config/config.ts';
-import { isLoopback } from '../../config/contradictions.ts';
+import { isLoopback } from '../../config/loopback.ts';
 import { readTlsMaterial } from '../../net/tls-files.ts';
 import { tlsSettingsOf } from '../../net/tls-keeper.ts';
 import type { CertificateFacts, Facts, PoolFacts, ServerFacts, TlsFacts, Told, Unchecked } from '../facts.ts';

@@ -1,5 +1,5 @@
 // Logs in to Postgres as a pool would, with a driver, and lets the session be asked.
-import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from 'node:tls';
 import pg from 'pg';
 import type { LoginFacts, ServerFacts } from '../facts.ts';
 import type { Candidate } from './pools.ts';

@@ -27,7 +27,7 @@ const repairs: Readonly<Record<string, string>> = {
   '53300': 'ALTER SYSTEM SET max_connections = …  # or close what others hold',
 };
 
-function ofLogin({ database, user, server, login }: PoolFacts): Finding[] {
+function ofLogin({ database, user, server, login, secret }: PoolFacts): Finding[] {
   const about = `pool ${database}/${user}`;
   if (login.kind === 'unchecked')
     return [
@@ -37,7 +37,10 @@ function ofLogin({ database, user, server, login }: PoolFacts): Finding[] {
         about,
         fact: `The login to ${server} could not be tried: ${login.why}`,
         consequence: 'Nothing that depends on this session was looked at.',
-        change: `users: { ${user}: { password_env: … } }  # for the doctor alone: a copy of the file that has it`,
+        change:
+          secret === 'plain'
+            ? 'repair what is told of the server, and ask again'
+            : `users: { ${user}: { password_env: … } }  # in a copy of the file, for the doctor alone`,
       },
     ];
   if (login.kind === 'failed') {
