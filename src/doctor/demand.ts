@@ -36,7 +36,12 @@ function bounded(pools: readonly PoolFacts[]): number {
   );
 }
 
-/** Of the pools that `isMeant`. */
+/** Each pair once: a pool of several hosts is in Facts for each of them. */
+export function distinct(pools: readonly PoolFacts[]): PoolFacts[] {
+  return [...new Map(pools.map((pool) => [JSON.stringify([pool.database, pool.user]), pool])).values()];
+}
+
+/** Of the pools that `isMeant`, on one server. */
 export function demandOf({ pools, told }: Facts, isMeant: (pool: PoolFacts) => boolean): Demand {
   const meant = pools.filter(isMeant);
   const each = bounded(meant);

@@ -22,7 +22,7 @@ export async function gatherFacts(config: Config, told: Told, { root = '/' }: Ga
   const servers = new Map<string, Growing>();
   const pools: PoolFacts[] = [];
   for (const candidate of candidates) {
-    const { host, port } = candidate.target;
+    const { host, port } = candidate.address;
     const key = host.startsWith('/') ? `${host}:${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`;
     let server = servers.get(key);
     if (!server) {
@@ -67,8 +67,8 @@ export async function gatherFacts(config: Config, told: Told, { root = '/' }: Ga
 }
 
 /** First look at a server: its name, the network, its encryption. */
-async function meet(key: string, { target, settings }: Candidate, options: ConnectionOptions): Promise<Growing> {
-  const { host, port } = target;
+async function meet(key: string, { address, settings }: Candidate, options: ConnectionOptions): Promise<Growing> {
+  const { host, port } = address;
   const isSocket = host.startsWith('/');
   const found = isSocket ? null : await find(host);
   const addresses = found !== null && 'addresses' in found ? found.addresses : [];

@@ -13,14 +13,14 @@ export type Growing = { -readonly [K in keyof ServerFacts]: ServerFacts[K] };
 
 /** Logs in as the pool would, as far as a driver can; and fills in the server's catalog. */
 export async function logIn(candidate: Candidate, server: Growing, options: ConnectionOptions): Promise<LoginFacts> {
-  const { target, user, settings, password, secret, isAsking } = candidate;
+  const { target, address, user, settings, password, secret, isAsking } = candidate;
   const mode = settings.server_tls_sslmode;
   const why = obstacleOf(candidate, server);
   if (why !== null) return { kind: 'unchecked', why };
   const isEncrypted = mode !== 'disable' && server.tls.kind === 'offered';
   const client = new pg.Client({
-    host: target.host,
-    port: target.port,
+    host: address.host,
+    port: address.port,
     database: target.dbname,
     user,
     // A function, because pg looks into PGPASSWORD and ~/.pgpass for an empty text. So it does for options and sslnegotiation.
@@ -35,7 +35,7 @@ export async function logIn(candidate: Candidate, server: Growing, options: Conn
           rejectUnauthorized: mode.startsWith('verify-'),
           // By host: pg would have an address verified as 'localhost'.
           checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
-            mode === 'verify-full' ? checkServerIdentity(target.host, certificate) : undefined,
+            mode === 'verify-full' ? checkServerIdentity(address.host, certificate) : undefined,
         }
       : false,
     sslnegotiation: isEncrypted ? settings.server_tls_sslnegotiation : 'postgres',

@@ -1,7 +1,7 @@
 // Which pools a configuration may come to have: pairs of database and user, as far as it names them.
+
 import { parseSecret } from '../../auth/secret.ts';
-import type { DatabaseTarget } from '../../config/config.ts';
-import { type Config, findDatabase, secretFor } from '../../config/config.ts';
+import { type Config, type DatabaseTarget, findDatabase, type HostAddress, secretFor } from '../../config/config.ts';
 import { type EffectiveSettings, effectiveSettings } from '../../config/effective.ts';
 import type { PoolFacts, Unchecked } from '../facts.ts';
 
@@ -10,6 +10,8 @@ const MAX_POOLS = 200;
 
 export interface Candidate {
   readonly target: DatabaseTarget;
+  /** One of the target's: each of them is looked at. */
+  readonly address: HostAddress;
   readonly user: string;
   readonly settings: EffectiveSettings;
   readonly password: string | null;
@@ -58,17 +60,20 @@ function ordinaryUsers(config: Config, askers: ReadonlySet<string>): string[] {
 }
 
 function add(found: Map<string, Candidate>, config: Config, target: DatabaseTarget, user: string, isAsking: boolean) {
-  const key = JSON.stringify([target.name, user]);
-  if (found.has(key)) return;
   const stored = target.forcedUser === user ? target.forcedPassword : secretFor(config, user);
   const secret = stored === null ? null : parseSecret(stored);
-  found.set(key, {
-    target,
-    user,
-    settings: effectiveSettings(config, target.name, user),
-    password: secret?.kind === 'plain' ? secret.password : null,
-    secret: secret?.kind ?? 'none',
-    scramSecret: secret?.kind === 'scram' ? stored : null,
-    isAsking,
-  });
+  for (const address of target.addresses) {
+    const key = JSON.stringify([target.name, user, address]);
+    if (found.has(key)) continue;
+    found.set(key, {
+      target,
+      address,
+      user,
+      settings: effectiveSettings(config, target.name, user),
+      password: secret?.kind === 'plain' ? secret.password : null,
+      secret: secret?.kind ?? 'none',
+      scramSecret: secret?.kind === 'scram' ? stored : null,
+      isAsking,
+    });
+  }
 }

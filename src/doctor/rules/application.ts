@@ -1,4 +1,5 @@
 // Rules: the application's own pools, where the command line tells of them.
+import { distinct } from '../demand.ts';
 import type { Facts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
@@ -17,7 +18,7 @@ export function applicationRules({ told, settings, pools }: Facts): Finding[] {
       consequence: `${total - settings.max_client_conn} of them are refused (53300).`,
       change: `max_client_conn: ${total + 10}`,
     });
-  for (const { database, user, settings: own, isAsking } of pools) {
+  for (const { database, user, settings: own, isAsking } of distinct(pools)) {
     if (isAsking) continue;
     const about = `pool ${database}/${user}`;
     for (const name of ['max_db_client_connections', 'max_user_client_connections'] as const)

@@ -1,5 +1,5 @@
 // Rules: what the hosts are, and how their names are found.
-import type { Facts } from '../facts.ts';
+import type { Facts, PoolFacts, SessionFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
 /** A lookup that takes longer is felt at each new connection. */
@@ -28,25 +28,12 @@ export function hostRules(facts: Facts): Finding[] {
         change: `databases: { NAME: { host: ${host}. } }  # the dot at the end leaves out search domains`,
       });
   }
+  for (const group of Map.groupBy(facts.pools, (pool) => JSON.stringify([pool.database, pool.user])).values())
+    findings.push(...ofRoles(group));
   for (const { database, user, login, settings } of facts.pools) {
     if (login.kind !== 'done') continue;
-    const { isInRecovery, values } = login.session;
+    const { values } = login.session;
     const about = `pool ${database}/${user}`;
-    // Any other wish than one that wants to write is content with a standby.
-    const wish = (settings as { target_session_attrs?: string }).target_session_attrs ?? 'read-write';
-    if ((isInRecovery || values.get('default_transaction_read_only') === 'on') && /^(read-write|primary)$/.test(wish))
-      findings.push({
-        rule: isInRecovery ? 'standby' : 'read-only',
-        severity: 'warning',
-        about,
-        fact: isInRecovery
-          ? 'this Postgres is a standby (pg_is_in_recovery)'
-          : 'default_transaction_read_only is on for this role or database',
-        consequence: 'Every statement that writes fails (25006).',
-        change: isInRecovery
-          ? 'databases: { NAME: { host: the-primary } }'
-          : `ALTER ROLE ${user} RESET default_transaction_read_only  # or the same of the database`,
-      });
     const plan = values.get('plan_cache_mode');
     if (plan !== undefined && plan !== 'auto' && settings.max_prepared_statements > 0)
       findings.push({
@@ -62,4 +49,47 @@ export function hostRules(facts: Facts): Finding[] {
       });
   }
   return findings;
+}
+
+/** What the hosts of one pool are, against target_session_attrs. */
+function ofRoles(group: readonly PoolFacts[]): Finding[] {
+  const [first] = group;
+  const sessions = group.flatMap(({ login, server }) => (login.kind === 'done' ? [{ server, ...login.session }] : []));
+  if (!first || first.isAsking || sessions.length === 0) return [];
+  const { database, user, settings } = first;
+  const wish = settings.target_session_attrs;
+  const about = `pool ${database}/${user}`;
+  const isReadOnly = (session: SessionFacts) =>
+    session.isInRecovery || session.values.get('default_transaction_read_only') === 'on';
+  const say = (rest: Omit<Finding, 'about'>): Finding[] => [{ about, ...rest }];
+  const tell = sessions
+    .map(
+      (session) =>
+        `${session.server} ${session.isInRecovery ? 'is a standby' : isReadOnly(session) ? 'has default_transaction_read_only on' : 'takes writes'}`,
+    )
+    .join(', ');
+  if (wish === 'any' || wish === 'prefer-standby') {
+    const some = sessions.filter(isReadOnly);
+    if (some.length === 0 || (wish === 'prefer-standby' && group.length > 1)) return [];
+    return say({
+      rule: some.some(({ isInRecovery }) => isInRecovery) ? 'standby' : 'read-only',
+      severity: 'warning',
+      fact: `${tell}; target_session_attrs is ${wish}`,
+      consequence: 'Every statement that writes fails there (25006).',
+      change: `databases: { ${database}: { target_session_attrs: read-write } }  # with a host that takes writes; or read-only, if that is meant`,
+    });
+  }
+  const fits = (session: SessionFacts) => {
+    if (wish === 'primary') return !session.isInRecovery;
+    if (wish === 'standby') return session.isInRecovery;
+    return isReadOnly(session) === (wish === 'read-only');
+  };
+  if (sessions.length < group.length || sessions.some(fits)) return [];
+  return say({
+    rule: 'no-host-fits',
+    severity: 'error',
+    fact: `${tell}; target_session_attrs is ${wish}`,
+    consequence: 'No host is what is wanted: no server can be opened, every client waits and fails.',
+    change: `databases: { ${database}: { target_session_attrs: any } }  # or a host that fits`,
+  });
 }

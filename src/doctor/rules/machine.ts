@@ -1,4 +1,5 @@
 // Rules: open files, processor and memory of the container against the clients that may come.
+import { distinct } from '../demand.ts';
 import type { Facts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
@@ -12,7 +13,7 @@ const CLIENT_KB = 40;
 export function machineRules({ settings, pools, host }: Facts): Finding[] {
   const findings: Finding[] = [];
   const { max_client_conn: clients, listen_backlog: backlog } = settings;
-  const servers = pools.reduce((total, pool) => total + pool.settings.pool_size, 0);
+  const servers = distinct(pools).reduce((total, pool) => total + pool.settings.pool_size, 0);
   const files = clients + servers + OWN_FILES;
   if (host.openFiles !== null && files > host.openFiles)
     findings.push({

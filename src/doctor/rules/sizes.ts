@@ -1,5 +1,5 @@
 // Rules: pools times sizes times replicas, against what Postgres lets in.
-import { demandOf, fittingSize } from '../demand.ts';
+import { demandOf, distinct, fittingSize } from '../demand.ts';
 import { type Facts, numberOf, type PoolFacts, type ServerFacts, sessionOn } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
@@ -98,7 +98,7 @@ function ofDatabases(facts: Facts): Finding[] {
 }
 
 function ofReserve({ pools }: Facts): Finding[] {
-  return pools.flatMap(({ database, user, settings }): Finding[] => {
+  return distinct(pools).flatMap(({ database, user, settings }): Finding[] => {
     const { reserve_pool_size: size, reserve_pool_timeout: after, query_wait_timeout: wait } = settings;
     if (size === 0 || wait === 0 || (after > 0 && after < wait)) return [];
     return [

@@ -97,6 +97,17 @@ test('a standby is told for each pool', () => {
   expect(rules(facts({}, { isInRecovery: true }))).toEqual(['standby', 'standby', 'standby', 'standby']);
 });
 
+test('a host that is not what target_session_attrs wants is an error, one that is is none', () => {
+  const [finding] = findingsOf(facts({}, { isInRecovery: true }, `target_session_attrs: primary\n${yaml}`));
+  expect(finding).toMatchObject({
+    rule: 'no-host-fits',
+    severity: 'error',
+    fact: 'db:5432 is a standby; target_session_attrs is primary',
+  });
+  expect(rules(facts({}, { isInRecovery: true }, `target_session_attrs: standby\n${yaml}`))).toEqual([]);
+  expect(rules(facts({}, {}, `target_session_attrs: read-only\n${yaml}`))[0]).toBe('no-host-fits');
+});
+
 test('a name that is found slowly is told with its addresses', () => {
   const [finding] = findingsOf(facts({ lookup: { ms: 812.4, addresses: ['10.0.0.7'] } }));
   expect(finding).toMatchObject({ rule: 'dns-slow', fact: 'the name db was found after 812 ms (10.0.0.7)' });
