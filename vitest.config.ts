@@ -49,6 +49,7 @@ export default defineConfig({
       suite('chaos', { testTimeout: 120_000 }),
       suite('packaging', { testTimeout: 120_000 }),
       suite('life', { testTimeout: 120_000, order: 3, alone: true }),
+      suite('containers', { testTimeout: 120_000, order: 2, alone: true }),
       suite('incident', { testTimeout: 120_000, order: 3, alone: true }),
     ],
   },
