@@ -9,7 +9,8 @@ import { errorOf, poolerFor, timed } from './settings/for-settings.ts';
 
 const db = useDatabase();
 const role = `rotated_${process.pid}`;
-const ROTATIONS = 20;
+/** `npm run rotations` plays 20. */
+const ROTATIONS = Number(process.env.ROTATIONS ?? 5);
 
 /** As an operator of Kubernetes does it: the new file takes the place of the old one. */
 function replace(file: string, secret: string): void {

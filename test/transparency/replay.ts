@@ -125,7 +125,7 @@ export class ReplayBench {
 
   static async start(): Promise<ReplayBench> {
     const text =
-      '{ listen_port: 0, http_listen_port: 0, auth_type: any, default_pool_size: 1, max_prepared_statements: 0, databases: { app: { host: recorded } } }';
+      '{ listen_port: 0, http_listen_port: 0, auth_type: any, default_pool_size: 1, max_prepared_statements: 0, server_tls_sslmode: disable, databases: { app: { host: recorded } } }';
     const result = parseConfig(text);
     if (!result.ok) throw new Error(result.problems.map((problem) => problem.message).join('\n'));
     let bench: ReplayBench | null = null;
