@@ -8,10 +8,12 @@ interface SuiteOptions {
   order?: number;
   /** One file at a time, and no other suite beside it: what is measured is a share of the machine. */
   alone?: boolean;
+  /** Its tests wait more than they work. */
+  isPatient?: boolean;
 }
 
 function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfiguration {
-  const { postgres = false, testTimeout = 10_000, order = 0, alone = false } = options;
+  const { postgres = false, testTimeout = 10_000, order = 0, alone = false, isPatient = false } = options;
   return {
     extends: true,
     test: {
@@ -21,7 +23,7 @@ function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfi
       testTimeout,
       hookTimeout: 60_000,
       sequence: { groupOrder: order },
-      ...(alone ? { maxWorkers: 1 } : {}),
+      ...(alone ? { maxWorkers: 1 } : isPatient ? { maxWorkers: 3 } : {}),
     },
   };
 }
@@ -40,15 +42,15 @@ export default defineConfig({
       suite('unit'),
       suite('property', { testTimeout: 60_000 }),
       suite('script'),
-      suite('integration', { postgres: true, testTimeout: 30_000, order: 1 }),
-      suite('drivers', { postgres: true, testTimeout: 60_000, order: 1 }),
-      suite('transparency', { postgres: true, testTimeout: 60_000, order: 1 }),
-      suite('regress', { postgres: true, testTimeout: 30_000, order: 1 }),
-      suite('session', { postgres: true, testTimeout: 30_000, order: 1 }),
+      suite('integration', { postgres: true, testTimeout: 30_000, order: 1, isPatient: true }),
+      suite('drivers', { postgres: true, testTimeout: 60_000, order: 1, isPatient: true }),
+      suite('transparency', { postgres: true, testTimeout: 60_000, order: 1, isPatient: true }),
+      suite('regress', { postgres: true, testTimeout: 30_000, order: 1, isPatient: true }),
+      suite('session', { postgres: true, testTimeout: 30_000, order: 1, isPatient: true }),
       suite('browser', { postgres: true, testTimeout: 60_000, order: 4, alone: true }),
       suite('chaos', { testTimeout: 120_000 }),
       suite('packaging', { testTimeout: 120_000 }),
-      suite('life', { testTimeout: 120_000, order: 3, alone: true }),
+      suite('life', { testTimeout: 120_000, order: 4, alone: true }),
       suite('containers', { testTimeout: 120_000, order: 2, alone: true }),
       suite('incident', { testTimeout: 120_000, order: 3, alone: true }),
     ],

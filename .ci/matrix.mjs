@@ -14,6 +14,8 @@ const suites = ['integration', 'transparency', 'drivers', 'regress', 'session'].
 const LONG = [
   'test/drivers/{pg,postgres-js}.test.ts',
   'test/integration/{calm,embedded-postgres,fairness,incident,wire-large}.test.ts',
+  'test/integration/{advice,guessing,libpq,login-storm,rotation,wait}.test.ts',
+  'test/integration/doctor/**',
   'test/integration/{console-compare,exporter,http-access,http-api,http-events,pgbouncer-*,prometheus,top,traces}.test.ts',
   'test/integration/settings/**',
   'test/regress/backpressure.test.ts',
