@@ -367,7 +367,7 @@ export class App {
     );
   }
 
-  /** After a reload. Where encryption was off before, what can't be made keeps clients out: those that need it are told. */
+  /** After a reload. Where encryption was off before and can't be made, whoever has to be encrypted is refused, on either side. */
   #useTls(): void {
     try {
       this.tls.use(this.config);
@@ -454,6 +454,9 @@ export class App {
       },
       get isOpen() {
         return app.control.isOpen;
+      },
+      get isTlsReady() {
+        return app.tls.door !== null;
       },
       get isSocketOurs() {
         return app.doors.isSocketOurs;

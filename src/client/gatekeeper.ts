@@ -29,6 +29,8 @@ export interface House {
   readonly poolContext: PoolContext;
   /** max_client_conn, or less where the limit of open files does not allow it. */
   readonly maxClients: number;
+  /** Clients can be encrypted: it is wished, and certificate and key could be used. */
+  readonly isTlsReady: boolean;
   /** False while the pooler shuts down in a way that lets nobody in. */
   readonly isOpen: boolean;
   /** Whoever can connect to our Unix socket can act as us anyway. */
@@ -60,7 +62,7 @@ export class ConfigGatekeeper implements Gatekeeper {
   }
 
   get offersTls(): boolean {
-    return this.#house.config.settings.client_tls_sslmode !== 'disable';
+    return this.#house.isTlsReady;
   }
 
   /** Before the password. Whether the database exists is told behind it, as Postgres does. */

@@ -56,16 +56,22 @@ export class TlsKeeper {
 
   /** How a server of these settings is reached; null: in the clear. */
   wishOf({ server_tls_sslmode: mode, server_tls_sslnegotiation }: Settings): TlsWish | null {
-    const { value: material } = this.#server;
-    if (mode === 'disable' || material === null) return null;
-    return { mode, isDirect: server_tls_sslnegotiation === 'direct', material };
+    if (mode === 'disable') return null;
+    return { mode, isDirect: server_tls_sslnegotiation === 'direct', material: this.#server.value };
   }
 
-  /** Throws when something can't be made and there is nothing yet to go on with. */
+  /** Throws when something can't be made and there is nothing yet to go on with. What goes with the other side is done all the same. */
   use(config: Config): void {
+    try {
+      const isOn = config.settings.client_tls_sslmode !== 'disable';
+      this.#change(this.#client, isOn ? tlsSettingsOf(config, 'client_tls_') : null);
+    } finally {
+      this.#useServerSide(config);
+    }
+  }
+
+  #useServerSide(config: Config): void {
     const { settings } = config;
-    const isOn = settings.client_tls_sslmode !== 'disable';
-    this.#change(this.#client, isOn ? tlsSettingsOf(config, 'client_tls_') : null);
     const modes = [settings, ...[...config.databases.values()].map((entry) => entry.overrides)];
     const isWished = modes.some(({ server_tls_sslmode: mode }) => mode !== undefined && mode !== 'disable');
     this.#change(this.#server, isWished ? tlsSettingsOf(config, 'server_tls_') : null);
@@ -110,7 +116,11 @@ export class TlsKeeper {
     // The first time too: a file may have changed between its reading and this look.
     const isNews = side.stamp !== null;
     side.stamp = stamp;
-    this.#read(side, settings, isNews);
+    try {
+      this.#read(side, settings, isNews);
+    } catch (error) {
+      this.#options.onReload(side.prefix, (error as Error).message);
+    }
   }
 }
 

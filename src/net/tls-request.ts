@@ -14,7 +14,8 @@ export interface TlsWish {
   readonly mode: Exclude<SslMode, 'disable'>;
   /** No SSLRequest: the handshake comes first. */
   readonly isDirect: boolean;
-  readonly material: TlsMaterial;
+  /** null: it could not be made. Then nobody is spoken to who has to be encrypted. */
+  readonly material: TlsMaterial | null;
 }
 
 /** The other end is there and is not to be spoken to as it was wished: another try would end the same. */
@@ -35,10 +36,20 @@ export function requestTls(
   again: () => Socket,
   done: () => void,
 ): void {
-  if (wish.isDirect) handshake(stream, host, wish, again, done);
+  const { isDirect, material, mode } = wish;
+  if (material === null) {
+    if (isPreference(mode)) done();
+    // Not before whoever asked for this has the stream.
+    else
+      setImmediate(() =>
+        stream.fail(new TlsRefusal('what server_tls_ names can not be used: the log of pgsluice says why')),
+      );
+    return;
+  }
+  const encrypt = () => handshake(stream, host, mode, isDirect, material, again, done);
+  if (isDirect) encrypt();
   else {
-    const { handler } = stream;
-    stream.handler = new Answer(stream, handler, () => handshake(stream, host, wish, again, done), wish.mode, done);
+    stream.handler = new Answer(stream, stream.handler, encrypt, mode, done);
     stream.write(SSL_REQUEST);
   }
 }
@@ -90,8 +101,15 @@ function isPreference(mode: TlsWish['mode']): boolean {
   return mode === 'prefer' || mode === 'allow';
 }
 
-function handshake(stream: Stream, host: string, wish: TlsWish, again: () => Socket, done: () => void): void {
-  const { mode, material } = wish;
+function handshake(
+  stream: Stream,
+  host: string,
+  mode: TlsWish['mode'],
+  isDirect: boolean,
+  material: TlsMaterial,
+  again: () => Socket,
+  done: () => void,
+): void {
   const isVerified = mode === 'verify-ca' || mode === 'verify-full';
   const below = stream.release();
   const secure = connectTls({
@@ -115,7 +133,7 @@ function handshake(stream: Stream, host: string, wish: TlsWish, again: () => Soc
   secure.once('error', onFailure);
   secure.once('secureConnect', () => {
     if (stream.isOver) return;
-    if (wish.isDirect && secure.alpnProtocol !== ALPN_PROTOCOL) {
+    if (isDirect && secure.alpnProtocol !== ALPN_PROTOCOL) {
       onFailure(new Error('direct SSL connection was established without ALPN protocol negotiation extension'));
       return;
     }
