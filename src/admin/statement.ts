@@ -4,6 +4,7 @@ import type { ConsoleRole } from '../client/gatekeeper.ts';
 import type { Control } from '../control.ts';
 import type { EventRing } from '../observe/event-ring.ts';
 import type { Sources } from '../observe/snapshot.ts';
+import type { Verbs } from '../orders.ts';
 import type { Column } from '../protocol/writer.ts';
 import type { Answer } from './answer.ts';
 import { parseCommand, type WordCommand } from './command.ts';
@@ -16,6 +17,7 @@ import { HELP } from './show-help.ts';
 /** What the console looks at and acts on. */
 export interface House {
   readonly control: Control;
+  readonly verbs: Verbs;
   readonly version: string;
   readonly events: EventRing;
   snapshot(): Sources;
@@ -34,7 +36,7 @@ const NOTHING: readonly never[] = [];
 export function understand(sql: string, role: ConsoleRole, house: House): Statement {
   const command = parseCommand(sql);
   if (command === null) throw invalid(sql);
-  if (command.kind === 'set') return { columns: null, run: () => setVariable(house.control, role, command) };
+  if (command.kind === 'set') return { columns: null, run: () => setVariable(house.verbs, role, command) };
   return command.verb === 'SHOW' || command.verb === 'SELECT'
     ? show(sql, command, house)
     : act(sql, command, role, house);
@@ -58,7 +60,7 @@ function show(sql: string, { argument, limit }: WordCommand, house: House): Stat
   };
 }
 
-function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleRole, { control }: House): Statement {
+function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleRole, { verbs }: House): Statement {
   const command = COMMANDS.get(verb);
   const takesIt = command !== undefined && limit === null && (argument === null || command.takes(argument));
   if (!takesIt) throw invalid(sql);
@@ -66,7 +68,7 @@ function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleR
     columns: null,
     run: async () => {
       if (role !== 'admin') throw new ConsoleError('42501', 'admin access needed');
-      await command.run(control, argument);
+      await command.run(verbs, argument);
       return { notices: NOTHING, rows: NOTHING, tag: verb };
     },
   };

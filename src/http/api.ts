@@ -29,7 +29,7 @@ type Handlers = {
 };
 
 function handlersOf(parts: ApiParts, access: Access): Handlers {
-  const { control, events, history } = parts;
+  const { control, events, history, verbs } = parts;
   const snapshot = () => parts.snapshot();
   return {
     overview: ({ request }) => toldOverview(parts, access.actionsOf(request)),
@@ -70,12 +70,12 @@ function handlersOf(parts: ApiParts, access: Access): Handlers {
       if (pool === undefined) throw new actions.HttpError(404, 'there is no such pool');
       return { intervalMs: INTERVAL_MS, samples: history.list(pool, query.limit).map(toldSample) };
     },
-    pause: ({ body }) => actions.pause(control, body.database),
-    resume: ({ body }) => actions.resume(control, body.database),
-    reconnect: ({ body }) => actions.reconnect(control, body.database),
-    kill: ({ body }) => actions.kill(control, body.database),
-    killClient: ({ body }) => actions.killClient(control, body.client),
-    reclaim: ({ body }) => actions.reclaim(control, body.client, body.server),
+    pause: ({ body }) => actions.pause(verbs, body.database),
+    resume: ({ body }) => actions.forSome(verbs, 'resume', body.database),
+    reconnect: ({ body }) => actions.forSome(verbs, 'reconnect', body.database),
+    kill: ({ body }) => actions.forSome(verbs, 'kill', body.database),
+    killClient: ({ body }) => actions.killClient(verbs, body.client),
+    reclaim: ({ body }) => actions.reclaim(verbs, body.client, body.server),
   };
 }
 
