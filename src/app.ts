@@ -37,6 +37,7 @@ import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
 import type { Sources } from './observe/snapshot.ts';
+import type { Answers, QuestionName, Questions, Respondent, Team } from './observe/team.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
 import { sendCancel } from './pool/cancel.ts';
@@ -71,9 +72,11 @@ export interface AppOptions {
   readonly quiet?: boolean;
   /** Nobody asked for HTTP: where its port is taken, the pooler runs without. */
   readonly mayLackHttp?: boolean;
+  /** The other workers, where there are several. Default: the pooler is this process alone. */
+  readonly team?: Team;
 }
 
-export class App {
+export class App implements Respondent {
   readonly log: Logger;
   readonly control: Control;
   readonly pools = new Pools();
@@ -105,6 +108,7 @@ export class App {
   readonly #console: Console;
   readonly janitor: Janitor;
   readonly leaks: Leaks;
+  readonly #answers: Answers;
   #maxClients: number;
   #https: HttpServer[] = [];
   #nextServerId = 1;
@@ -212,6 +216,7 @@ export class App {
       lateness: () => this.janitor.lateness,
       spans: this.tracer.counts,
     });
+    this.#answers = this.#makeAnswers();
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
       pools: this.pools,
@@ -263,6 +268,11 @@ export class App {
       now: this.clock.now(),
       wallNow: Date.now(),
     };
+  }
+
+  /** What this worker says when one of the team asks. */
+  answer<N extends QuestionName>(name: N, argument: Questions[N]['argument']): Promise<Questions[N]['answer']> {
+    return this.#answers[name](argument);
   }
 
   async start(): Promise<void> {
@@ -335,6 +345,15 @@ export class App {
   async #onShutdown(mode: ShutdownMode): Promise<void> {
     if ((mode !== 'wait_for_clients' && mode !== 'drain') || !this.config.settings.so_reuseport) return;
     await this.doors.closeBehindLast().catch((error: unknown) => this.observer.bug(error));
+  }
+
+  #makeAnswers(): Answers {
+    return {
+      show: async () => [],
+      metrics: () => this.metrics.told(),
+      api: async () => null,
+      ready: async () => this.health.ready(),
+    };
   }
 
   #apiParts(): ApiParts {

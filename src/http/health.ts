@@ -1,15 +1,8 @@
 // What the probes are told. Liveness is the process's own matter; readiness is whether a client would be served.
 
 import type { Control } from '../control.ts';
+import type { Readiness } from '../observe/readiness.ts';
 import type { Pools } from '../pool/pools.ts';
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** What the process does: running, paused, or how it goes down. */
-  readonly state: string;
-  /** Why it is not ready. */
-  readonly reasons: readonly string[];
-}
 
 export class Health {
   /** Set once everything listens. */

@@ -10,6 +10,7 @@ import { addPools } from './metrics-of-pools.ts';
 import { addProcess } from './metrics-of-process.ts';
 import type { MetricsSources, Picture } from './picture.ts';
 import { poolRows } from './snapshot.ts';
+import type { MetricTold } from './team.ts';
 
 /** Clients are served between two parts of a scrape that take longer together. */
 const TURN_MS = 2;
@@ -41,9 +42,9 @@ export class Metrics {
     const parts: string[] = [];
     const picture = this.#look();
     let begunAt = performance.now();
-    const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
-    const registries = isCompatible ? [this.#registry, this.#compat] : [this.#registry];
-    const all = registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => ({ registry, name })));
+    const all = this.#registries().flatMap((registry) =>
+      registry.getMetricsAsArray().map(({ name }) => ({ registry, name })),
+    );
     for (const { registry, name } of all) {
       this.#picture = picture; // another scrape may have come between two turns
       parts.push(await registry.getSingleMetricAsString(name));
@@ -53,6 +54,18 @@ export class Metrics {
     }
     this.#picture = null;
     return `${parts.join('\n\n')}\n`;
+  }
+
+  /** What the aggregate of several workers is made from. */
+  async told(): Promise<MetricTold[]> {
+    const told: unknown[] = [];
+    for (const registry of this.#registries()) told.push(...(await registry.getMetricsAsJSON()));
+    return told as MetricTold[];
+  }
+
+  #registries(): readonly Registry[] {
+    const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
+    return isCompatible ? [this.#registry, this.#compat] : [this.#registry];
   }
 
   #look(): Picture {
