@@ -98,6 +98,7 @@ export class App implements Respondent {
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
   readonly #mayLackHttp: boolean;
+  readonly #team: Team | null;
   readonly #pidFile: PidFile | null;
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
@@ -120,6 +121,7 @@ export class App implements Respondent {
     const { logfile, pidfile } = config.settings;
     this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
     this.#mayLackHttp = options.mayLackHttp === true;
+    this.#team = options.team ?? null;
     this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
     this.clock = options.clock ?? new SteadyClock();
@@ -202,6 +204,7 @@ export class App implements Respondent {
       control: this.control,
       version: packageVersion(),
       events: this.observer.events,
+      team: this.#team,
       snapshot: () => this.snapshot(),
     });
     this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
@@ -210,6 +213,7 @@ export class App implements Respondent {
     this.metrics = new Metrics({
       observer: this.observer,
       version: packageVersion(),
+      team: this.#team,
       state: () => this.control.state,
       states: this.control,
       snapshot: () => this.snapshot(),
@@ -349,7 +353,7 @@ export class App implements Respondent {
 
   #makeAnswers(): Answers {
     return {
-      show: async () => [],
+      show: async (question) => this.#console.told(question),
       metrics: () => this.metrics.told(),
       api: async () => null,
       ready: async () => this.health.ready(),

@@ -57,7 +57,7 @@ interface OpenLeak {
 }
 
 /** SHOW LEAKS remembers so many. */
-const REMEMBERED = 200;
+export const REMEMBERED = 200;
 /** A new waiter looks for a server to take back at most so often. */
 const RELIEF_INTERVAL_MS = 10;
 /** Servers that a kind in quarantine may hold: one in so many of the pool, but at least one. */

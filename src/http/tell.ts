@@ -5,7 +5,7 @@ import type { HolderRecord } from '../guard/holders.ts';
 import type { Leak } from '../guard/leaks.ts';
 import type { AdviceRow } from '../observe/advice.ts';
 import { type EventEntry, toldEvent } from '../observe/event.ts';
-import { addCounts, type HistorySample } from '../observe/history.ts';
+import type { HistorySample } from '../observe/history.ts';
 import { addOccupancy, noOccupancy, occupancyOf } from '../observe/occupancy.ts';
 import {
   applicationRows,
@@ -18,7 +18,7 @@ import {
 } from '../observe/snapshot.ts';
 import { summarize, TIMES, type TimeName, type TimeSummary } from '../observe/times.ts';
 import type { Pool } from '../pool/pool.ts';
-import { BUCKETS, type BucketCounts } from '../util/histogram.ts';
+import { addCounts, BUCKETS, type BucketCounts } from '../util/histogram.ts';
 import type {
   AdviceTold,
   ApplicationTold,

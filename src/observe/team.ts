@@ -23,9 +23,9 @@ export interface Questions {
   /** name: behind SHOW, lower case. limit: SHOW EVENTS 20. Rows may have more cells than the table shows. */
   readonly show: {
     readonly argument: { readonly name: string; readonly limit: number | null };
-    readonly answer: Value[][];
+    readonly answer: readonly (readonly Value[])[];
   };
-  readonly metrics: { readonly argument: null; readonly answer: MetricTold[] };
+  readonly metrics: { readonly argument: null; readonly answer: readonly MetricTold[] };
   /** part: what of the API is asked for; query: as its schema let it through. */
   readonly api: {
     readonly argument: { readonly part: string; readonly query: Readonly<Record<string, unknown>> };
