@@ -1,5 +1,6 @@
 // GET /api/v1/overview: is it well, and if not, who; with the sums of everything.
 
+import { factsOf } from '../observe/facts.ts';
 import type { Sources } from '../observe/snapshot.ts';
 import { findingsOf } from '../observe/verdict.ts';
 import type { Counts } from '../util/counts.ts';
@@ -11,7 +12,7 @@ export function toldOverview(parts: ApiParts, actions: Overview['actions']): Ove
   const { control, events, history, observer, version } = parts;
   const sources = parts.snapshot();
   const { state } = control;
-  const findings = findingsOf({ sources, history, events, states: control, state }).map((finding) => ({
+  const findings = findingsOf(factsOf({ sources, history, events, states: control, state })).map((finding) => ({
     ...finding,
     ...(finding.applicationName !== undefined && { applicationName: shortName(finding.applicationName) }),
   }));
