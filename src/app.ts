@@ -22,6 +22,7 @@ import { SilentPeers } from './guard/silent-peers.ts';
 import { loadStatementParser } from './guard/statement-text.ts';
 import type { ApiParts } from './http/api-parts.ts';
 import { Health } from './http/health.ts';
+import { tellPart } from './http/parts.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
 import { Doors } from './net/doors.ts';
@@ -36,6 +37,7 @@ import { History } from './observe/history.ts';
 import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
+import { idsOf, sharedSequence } from './observe/sequence.ts';
 import type { Sources } from './observe/snapshot.ts';
 import type { Answers, QuestionName, Questions, Respondent, Team } from './observe/team.ts';
 import { RecentTimes } from './observe/times.ts';
@@ -149,7 +151,11 @@ export class App implements Respondent {
       this.log,
       () => this.config.settings,
       this.clock,
-      new EventRing(config.settings.event_ring_size),
+      new EventRing(
+        config.settings.event_ring_size,
+        Date.now,
+        this.#team === null ? undefined : sharedSequence(this.#team.worker),
+      ),
     );
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -185,7 +191,12 @@ export class App implements Respondent {
       onStop: () => void this.stop(),
     });
     this.#maxClients = this.#clientLimit();
-    this.leaks = new Leaks(this.clock, this.observer, (pool) => this.pools.waitingElsewhere(pool));
+    this.leaks = new Leaks(
+      this.clock,
+      this.observer,
+      (pool) => this.pools.waitingElsewhere(pool),
+      this.#team === null ? undefined : idsOf(this.#team.worker),
+    );
     this.tracer = new Tracer({
       endpoint: config.settings.otlp_traces_endpoint || null,
       version: packageVersion(),
@@ -209,7 +220,7 @@ export class App implements Respondent {
     });
     this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
     this.#host = this.#makeHost();
-    this.health = new Health(this.control, this.pools);
+    this.health = new Health(this.control, this.pools, this.#team);
     this.metrics = new Metrics({
       observer: this.observer,
       version: packageVersion(),
@@ -355,7 +366,7 @@ export class App implements Respondent {
     return {
       show: async (question) => this.#console.told(question),
       metrics: () => this.metrics.told(),
-      api: async () => null,
+      api: async ({ part, query }) => tellPart(this.#apiParts(), part, query),
       ready: async () => this.health.ready(),
     };
   }
@@ -368,6 +379,7 @@ export class App implements Respondent {
       log: this.log,
       observer: this.observer,
       version: packageVersion(),
+      team: this.#team,
       uptimeMs: () => this.clock.now() - this.#startedAt,
       snapshot: () => this.snapshot(),
     };

@@ -1,6 +1,7 @@
 // Rows of several workers as one table. Pure: values in, values out.
 
 import type { Told, Value } from '../observe/team.ts';
+import { weightedMean } from '../util/sums.ts';
 
 export type Row = readonly Value[];
 export type Answers = readonly Told<readonly Row[]>[];
@@ -54,18 +55,11 @@ function mergeCells(
     return rows.reduce<Value>((most, row) => (compareValues(row[at]!, most) > 0 ? row[at]! : most), first![at]!);
   if ('averageOf' in merge) {
     const weights = indexOf(columns, merge.averageOf);
-    return weightedAverage(rows.map((row) => [Number(row[at]), Number(row[weights])]));
+    return weightedMean(rows.map((row) => [Number(row[at]), Number(row[weights])]));
   }
   const parts = merge.ofLargest.map((name) => indexOf(columns, name));
   const largest = rows.reduce((most, row) => (compareParts(row, most, parts) > 0 ? row : most));
   return largest[at]!;
-}
-
-/** Where nothing weighs anything, the largest. */
-export function weightedAverage(pairs: readonly (readonly [value: number, weight: number])[]): number {
-  const weight = pairs.reduce((sum, [, each]) => sum + each, 0);
-  if (weight === 0) return Math.max(...pairs.map(([value]) => value));
-  return pairs.reduce((sum, [value, each]) => sum + value * each, 0) / weight;
 }
 
 /** All rows, each with the number of its worker behind it. */
