@@ -205,7 +205,7 @@ export class App implements Respondent {
     });
     this.#poolContext = this.#makePoolContext();
     this.#lookups = new SecretLookups(() => this.config, this.#poolContext);
-    this.advisor = new Advisor(this.recentTimes, this.log);
+    this.advisor = new Advisor(this.recentTimes, this.log, this.#team);
     this.databaseStats = new DatabaseStats(
       { pools: this.pools, settings: () => this.config.settings, log: this.log },
       this.clock.now(),
@@ -367,6 +367,7 @@ export class App implements Respondent {
       show: async (question) => this.#console.told(question),
       metrics: () => this.metrics.told(),
       api: async ({ part, query }) => tellPart(this.#apiParts(), part, query),
+      measured: async (pool) => this.advisor.told(this.pools, this.clock.now(), pool),
       ready: async () => this.health.ready(),
     };
   }

@@ -60,9 +60,10 @@ export type Way<Of> =
   | { readonly kind: 'joined'; readonly order?: Compare; readonly most?: number; readonly wide?: readonly string[] }
   /** It is the same everywhere. */
   | { readonly kind: 'first' }
-  /** A rule of its own. told: what is not to be seen in the row, behind it. */
+  /** A rule of its own. told: what is not to be seen in the row, behind it. tell: something else instead of the rows. */
   | {
       readonly kind: 'own';
+      readonly tell?: (context: ShowContext) => Row[];
       readonly told?: (row: Of, context: ShowContext) => readonly Value[];
       readonly merge: (answers: Answers) => Row[];
     };
@@ -80,12 +81,19 @@ export function table<Of>(
     columns,
     teamColumns,
     rows: (context) => Array.from(rowsOf(context), (row) => texts(columns, values(row))),
-    told: (context) =>
-      Array.from(rowsOf(context), (row) =>
-        way.kind === 'own' && way.told !== undefined ? [...values(row), ...way.told(row, context)] : values(row),
-      ),
+    told: toldBy(way, values, rowsOf),
     merged: (answers, limit) => mergedBy(way, columns, answers, limit).map((row) => texts(teamColumns, row)),
   };
+}
+
+function toldBy<Of>(
+  way: Way<Of>,
+  values: (row: Of) => Value[],
+  rowsOf: (context: ShowContext) => Iterable<Of>,
+): Show['told'] {
+  if (way.kind !== 'own') return (context) => Array.from(rowsOf(context), values);
+  const { tell, told = () => [] } = way;
+  return tell ?? ((context) => Array.from(rowsOf(context), (row) => [...values(row), ...told(row, context)]));
 }
 
 function teamColumnsOf<Of>(columns: readonly ColumnOf<Of>[], way: Way<Of>): readonly Column[] {

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import type { z } from 'zod';
+import { adviceOfAll } from '../observe/advice.ts';
 import type { EventKind } from '../observe/event.ts';
 import { INTERVAL_MS } from '../observe/history.ts';
 import { latest } from '../util/sums.ts';
@@ -53,9 +54,12 @@ function handlersOf(parts: ApiParts, access: Access, ask: Ask): Handlers {
       const told = await ask('applications', {});
       return { time: timeOf(told), applications: mergeApplications(told.map(({ rows }) => rows)) };
     },
-    advice: () => {
+    advice: async () => {
       const sources = parts.snapshot();
-      const rows = sources.advisor.rows(sources.pools, sources.now);
+      const rows =
+        parts.team === null
+          ? sources.advisor.rows(sources.pools, sources.now)
+          : adviceOfAll((await parts.team.ask('measured', null)).map(({ answer }) => answer));
       return { time: iso(sources.wallNow), advice: rows.map(toldAdvice) };
     },
     clients: async ({ query }: { query: ListQuery }) => {
