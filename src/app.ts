@@ -22,6 +22,7 @@ import { SilentPeers } from './guard/silent-peers.ts';
 import { loadStatementParser } from './guard/statement-text.ts';
 import type { ApiParts } from './http/api-parts.ts';
 import { Health } from './http/health.ts';
+import { tellPart } from './http/parts.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
 import { type DoorSet, Doors } from './net/doors.ts';
@@ -36,6 +37,7 @@ import { History } from './observe/history.ts';
 import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
+import { idsOf, sharedSequence } from './observe/sequence.ts';
 import type { Sources } from './observe/snapshot.ts';
 import type { Answers, QuestionName, Questions, Respondent, Team } from './observe/team.ts';
 import { RecentTimes } from './observe/times.ts';
@@ -119,6 +121,7 @@ export class App implements Respondent {
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
   readonly #mayLackHttp: boolean;
+  readonly #team: Team | null;
   readonly #pidFile: PidFile | null;
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
@@ -146,6 +149,7 @@ export class App implements Respondent {
     const { logfile, pidfile } = config.settings;
     this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
     this.#mayLackHttp = options.mayLackHttp === true;
+    this.#team = options.team ?? null;
     this.#pidFile = pidfile === '' || this.#crew !== null ? null : new PidFile(pidfile);
     const { quiet = false } = options;
     const worker = this.#crew?.worker ?? null;
@@ -176,7 +180,11 @@ export class App implements Respondent {
       this.log,
       () => this.config.settings,
       this.clock,
-      new EventRing(config.settings.event_ring_size),
+      new EventRing(
+        config.settings.event_ring_size,
+        Date.now,
+        this.#team === null ? undefined : sharedSequence(this.#team.worker),
+      ),
     );
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -215,7 +223,12 @@ export class App implements Respondent {
     const crew = this.#crew;
     this.verbs = crew === null ? verbsOf(this.control) : { control: this.control, perform: crew.perform };
     this.#maxClients = this.#clientLimit();
-    this.leaks = new Leaks(this.clock, this.observer, (pool) => this.pools.waitingElsewhere(pool));
+    this.leaks = new Leaks(
+      this.clock,
+      this.observer,
+      (pool) => this.pools.waitingElsewhere(pool),
+      this.#team === null ? undefined : idsOf(this.#team.worker),
+    );
     this.tracer = new Tracer({
       endpoint: config.settings.otlp_traces_endpoint || null,
       version: packageVersion(),
@@ -224,7 +237,7 @@ export class App implements Respondent {
     });
     this.#poolContext = this.#makePoolContext();
     this.#lookups = new SecretLookups(() => this.config, this.#poolContext);
-    this.advisor = new Advisor(this.recentTimes, this.log);
+    this.advisor = new Advisor(this.recentTimes, this.log, this.#team);
     this.databaseStats = new DatabaseStats(
       { pools: this.pools, settings: () => this.config.settings, log: this.log },
       this.clock.now(),
@@ -235,14 +248,16 @@ export class App implements Respondent {
       verbs: this.verbs,
       version: packageVersion(),
       events: this.observer.events,
+      team: this.#team,
       snapshot: () => this.snapshot(),
     });
     this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
     this.#host = this.#makeHost();
-    this.health = new Health(this.control, this.pools);
+    this.health = new Health(this.control, this.pools, this.#team);
     this.metrics = new Metrics({
       observer: this.observer,
       version: packageVersion(),
+      team: this.#team,
       state: () => this.control.state,
       states: this.control,
       snapshot: () => this.snapshot(),
@@ -383,9 +398,10 @@ export class App implements Respondent {
 
   #makeAnswers(): Answers {
     return {
-      show: async () => [],
+      show: async (question) => this.#console.told(question),
       metrics: () => this.metrics.told(),
-      api: async () => null,
+      api: async ({ part, query }) => tellPart(this.#apiParts(), part, query),
+      measured: async (pool) => this.advisor.told(this.pools, this.clock.now(), pool),
       ready: async () => this.health.ready(),
     };
   }
@@ -399,6 +415,7 @@ export class App implements Respondent {
       log: this.log,
       observer: this.observer,
       version: packageVersion(),
+      team: this.#team,
       uptimeMs: () => this.clock.now() - this.#startedAt,
       snapshot: () => this.snapshot(),
     };
@@ -486,7 +503,7 @@ export class App implements Respondent {
         const dial = this.#crew?.permits.use(pool, owner !== pool, this.#dial) ?? this.#dial;
         return openServer(id, pool, this.config, this.clock, dedicated, owner, dial, this.tls);
       },
-      isShared: this.#crew !== null,
+      workers: this.#crew?.workers ?? 1,
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
       mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),

@@ -4,6 +4,7 @@ import type { ConsoleRole } from '../client/gatekeeper.ts';
 import type { Control } from '../control.ts';
 import type { EventRing } from '../observe/event-ring.ts';
 import type { Sources } from '../observe/snapshot.ts';
+import type { Questions, Team } from '../observe/team.ts';
 import type { Verbs } from '../orders.ts';
 import type { Column } from '../protocol/writer.ts';
 import type { Answer } from './answer.ts';
@@ -12,6 +13,7 @@ import { COMMANDS } from './commands.ts';
 import { ConsoleError } from './console-error.ts';
 import { setVariable } from './set.ts';
 import { SHOWS } from './show.ts';
+import type { ShowContext } from './show-context.ts';
 import { HELP } from './show-help.ts';
 
 /** What the console looks at and acts on. */
@@ -20,6 +22,8 @@ export interface House {
   readonly verbs: Verbs;
   readonly version: string;
   readonly events: EventRing;
+  /** null: the pooler is this process alone. */
+  readonly team: Team | null;
   snapshot(): Sources;
 }
 
@@ -49,15 +53,29 @@ function show(sql: string, { argument, limit }: WordCommand, house: House): Stat
   if (name === 'help') return { columns: null, run: () => ({ notices: [HELP], rows: NOTHING, tag: 'SHOW' }) };
   const found = SHOWS.get(name);
   if (found === undefined) throw invalid(sql);
-  const { control, version, events } = house;
+  const { team } = house;
+  if (team === null)
+    return {
+      columns: found.columns,
+      run: () => ({ notices: NOTHING, rows: found.rows(contextOf(house, limit)), tag: 'SHOW' }),
+    };
   return {
-    columns: found.columns,
-    run: () => ({
-      notices: NOTHING,
-      rows: found.rows({ control, version, events, limit, snapshot: house.snapshot() }),
-      tag: 'SHOW',
-    }),
+    columns: found.teamColumns,
+    run: async () => {
+      const answers = await team.ask('show', { name, limit });
+      return { notices: NOTHING, rows: found.merged(answers, limit), tag: 'SHOW' };
+    },
   };
+}
+
+/** What this worker says to a SHOW that one of the team was asked for. */
+export function toldShow({ name, limit }: Questions['show']['argument'], house: House): Questions['show']['answer'] {
+  return SHOWS.get(name)?.told(contextOf(house, limit)) ?? [];
+}
+
+function contextOf(house: House, limit: number | null): ShowContext {
+  const { control, version, events } = house;
+  return { control, version, events, limit, snapshot: house.snapshot() };
 }
 
 function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleRole, { verbs }: House): Statement {

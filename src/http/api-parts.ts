@@ -6,6 +6,7 @@ import type { History } from '../observe/history.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { Sources } from '../observe/snapshot.ts';
+import type { Team } from '../observe/team.ts';
 import type { Verbs } from '../orders.ts';
 
 export interface ApiParts {
@@ -16,6 +17,8 @@ export interface ApiParts {
   readonly log: Logger;
   readonly observer: Observer;
   readonly version: string;
+  /** null: the pooler is this process alone. */
+  readonly team: Team | null;
   uptimeMs(): number;
   snapshot(): Sources;
 }

@@ -1,5 +1,6 @@
 // The workers of one pooler, as the console, the metrics and the API see them: one question, an answer of each, made into one picture by whoever asked.
 
+import type { MeasuredTold } from '../advisor/merge-measured.ts';
 import type { Readiness } from './readiness.ts';
 
 /** What a cell of a SHOW is before it becomes a text. */
@@ -18,18 +19,30 @@ export interface MetricTold {
   }[];
 }
 
+/** What a worker has measured of a pool, for the advisor. */
+export interface MeasuredRow {
+  readonly database: string;
+  readonly user: string;
+  readonly measured: MeasuredTold;
+}
+
 /** Every question with what it takes and what a worker answers. Both are plain JSON: they may go from process to process. */
 export interface Questions {
   /** name: behind SHOW, lower case. limit: SHOW EVENTS 20. Rows may have more cells than the table shows. */
   readonly show: {
     readonly argument: { readonly name: string; readonly limit: number | null };
-    readonly answer: Value[][];
+    readonly answer: readonly (readonly Value[])[];
   };
-  readonly metrics: { readonly argument: null; readonly answer: MetricTold[] };
+  readonly metrics: { readonly argument: null; readonly answer: readonly MetricTold[] };
   /** part: what of the API is asked for; query: as its schema let it through. */
   readonly api: {
     readonly argument: { readonly part: string; readonly query: Readonly<Record<string, unknown>> };
     readonly answer: unknown;
+  };
+  /** Of one pool, or of all. */
+  readonly measured: {
+    readonly argument: { readonly database: string; readonly user: string } | null;
+    readonly answer: readonly MeasuredRow[];
   };
   readonly ready: { readonly argument: null; readonly answer: Readiness };
 }

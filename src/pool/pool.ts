@@ -42,8 +42,8 @@ export interface PoolContext {
   openServer(pool: Pool, dedicated: ReadonlyMap<string, string> | null, owner: ServerOwner): Server;
   /** May this pool open one more? Makes room by closing an idle server of another pool where that helps. */
   mayOpen(pool: Pool, waitedMs: number): boolean;
-  /** Other processes share the limits: who has to make room is not for one of them to say. */
-  readonly isShared: boolean;
+  /** Processes that share the limits. Where it is more than one, who has to make room is not for one of them to say. */
+  readonly workers: number;
   /** May it have a connection that only listens? pool_size does not count for that. */
   mayListen(pool: Pool): LimitVerdict;
   /** Sends a cancel request for what the server runs; server.cancelsInFlight counts it. */
@@ -233,6 +233,12 @@ export class Pool implements ServerOwner {
   /** min_pool_size, as far as it is kept here. */
   get minSize(): number {
     return Math.min(this.settings.min_pool_size, this.minShare);
+  }
+
+  /** max_pinned_servers, of which each worker has an equal part; 0: no limit. */
+  get maxPinned(): number {
+    const { max_pinned_servers: limit } = this.settings;
+    return limit === 0 ? 0 : Math.max(Math.floor(limit / this.#context.workers), 1);
   }
 
   /** Servers that their clients keep beyond a transaction. */
@@ -624,7 +630,7 @@ export class Pool implements ServerOwner {
 
   /** True: an idle server went, and one may be opened in its place. */
   #evictIdle(now: number): boolean {
-    if (this.#context.isShared) return false;
+    if (this.#context.workers > 1) return false;
     const { pool_size, max_db_connections, max_user_connections } = this.settings;
     const isFull = pool_size > 0 && this.serverCount >= pool_size;
     // Where only too many logins are under way, room would be no help.

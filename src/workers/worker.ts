@@ -77,6 +77,7 @@ export class Worker implements Crew, Team {
     this.app = new App(config, {
       clock,
       crew: this,
+      team: this,
       load: () => ({ ok: true, config: this.#nextConfig }),
       quiet,
       mayLackHttp,

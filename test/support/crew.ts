@@ -1,7 +1,7 @@
 // `pgsluice run` with several workers, as processes of their own: started, looked at from outside, told to go.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -66,10 +66,13 @@ export class Crew {
   }
 
   async up(): Promise<this> {
-    await waitUntil(() => {
-      if (!this.isRunning) throw new Error(`it ended: ${JSON.stringify(this.log.slice(-5))}`);
-      return this.lines('pgsluice is up').length > 0;
-    }, 20_000);
+    await waitUntil(
+      () => {
+        if (!this.isRunning) throw new Error(`it ended: ${JSON.stringify(this.log.slice(-5))}`);
+        return this.lines('pgsluice is up').length > 0;
+      },
+      { timeoutMs: 20_000 },
+    );
     const [line] = this.lines('pgsluice is up') as unknown as [{ addresses: string[]; http: number }];
     this.port = Number(/:(\d+)$/.exec(line.addresses[0]!)?.[1]);
     this.httpPort = line.http;
