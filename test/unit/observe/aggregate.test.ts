@@ -2,8 +2,9 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { aggregateText, countersOf, tellMetrics } from '../../../src/observe/aggregate.ts';
+import { Counted } from '../../../src/observe/counted.ts';
 import { Families } from '../../../src/observe/families.ts';
-import type { MetricTold } from '../../../src/observe/team.ts';
+import type { MetricTold, Told } from '../../../src/observe/team.ts';
 import { Histogram } from '../../../src/util/histogram.ts';
 import { readSamples, sumOf } from '../../support/metrics-text.ts';
 
@@ -46,4 +47,30 @@ test('counters outlive the worker that counted; what it had of clients does not'
   expect(['things_total', 'clients', 'late', 'took_seconds_count'].map((name) => sumOf(samples, name))).toEqual([
     14, 5, 7, 14,
   ]);
+});
+
+const things = async (told: readonly Told<readonly MetricTold[]>[]) =>
+  sumOf(readSamples(await aggregateText(told.map(({ answer }) => answer))), 'things_total');
+
+test('a sum of counters never falls: not when a worker dies, is born again, or is late with its answer', async () => {
+  const counted = new Counted<readonly MetricTold[]>(countersOf);
+  const one = async (count: number) => ({ worker: 1, answer: await worker(count) });
+  const two = async (count: number) => ({ worker: 2, answer: await worker(count) });
+  expect(await things(counted.complete([await one(10), await two(20)]))).toBe(30);
+  expect(await things(counted.complete([await one(11)]))).toBe(31);
+  counted.died(2);
+  expect(await things(counted.complete([await one(12)]))).toBe(32);
+  // The new one has the same number, and counts from the beginning.
+  expect(await things(counted.complete([await one(13), await two(1)]))).toBe(34);
+  counted.died(2);
+  counted.died(1);
+  expect(await things(counted.complete([await one(0), await two(2)]))).toBe(36);
+});
+
+test('only counters are kept: clients of a worker that is gone are gone', async () => {
+  const counted = new Counted<readonly MetricTold[]>(countersOf);
+  counted.complete([{ worker: 1, answer: await worker(3) }]);
+  const told = counted.complete([{ worker: 2, answer: await worker(4) }]);
+  const samples = readSamples(await aggregateText(told.map(({ answer }) => answer)));
+  expect([sumOf(samples, 'things_total'), sumOf(samples, 'clients')]).toEqual([7, 5]);
 });
