@@ -7,7 +7,7 @@ import { Guessing } from './auth/guessing.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
-import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import { type ClientShares, ConfigGatekeeper, type House } from './client/gatekeeper.ts';
 import { LoginTurns } from './client/login-turns.ts';
 import { Peers } from './client/peers.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
@@ -25,7 +25,7 @@ import { Health } from './http/health.ts';
 import { tellPart } from './http/parts.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dial } from './net/dial.ts';
-import { Doors } from './net/doors.ts';
+import { type DoorSet, Doors } from './net/doors.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { type AskSystem, askSystem, Resolver } from './net/resolver.ts';
 import { Stream } from './net/stream.ts';
@@ -42,10 +42,12 @@ import type { Sources } from './observe/snapshot.ts';
 import type { Answers, QuestionName, Questions, Respondent, Team } from './observe/team.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
+import { type Order, type Outcome, type Verbs, verbsOf } from './orders.ts';
 import { sendCancel } from './pool/cancel.ts';
 import { Hosts } from './pool/hosts.ts';
 import { cancelAddress, followName, followRole, namesInUse } from './pool/moves.ts';
 import { openServer } from './pool/open-server.ts';
+import type { Permits } from './pool/permits.ts';
 import type { Pool, PoolContext } from './pool/pool.ts';
 import { Pools } from './pool/pools.ts';
 import { poolerError } from './protocol/catalogue.ts';
@@ -53,13 +55,31 @@ import type { Server } from './server/server.ts';
 import { SteadyClock } from './util/clock.ts';
 import { PidFile } from './util/pid-file.ts';
 import { packageVersion } from './util/version.ts';
+import { WORKER_STEP } from './util/worker-number.ts';
 
 /** Files that are not clients: servers are counted apart. */
 const OTHER_FILES = 64;
 /** How long stop() lets last words reach clients. */
 const GOODBYE_MS = 1_000;
 
+/** The other workers, where this process is one of several. */
+export interface Crew {
+  /** From 1 on. */
+  readonly worker: number;
+  readonly workers: number;
+  readonly permits: Permits;
+  readonly shares: ClientShares;
+  readonly doors: DoorSet;
+  /** Clients that keep the others from going down. */
+  readonly clientsElsewhere: number;
+  /** In every worker. */
+  perform(order: Order): Promise<Outcome>;
+  /** A cancel request for a client of that worker; done is called once. */
+  carryCancel(worker: number, processId: number, key: Buffer, done: () => void): void;
+}
+
 export interface AppOptions {
+  readonly crew?: Crew;
   /** Default: over the network. */
   readonly dial?: Dial;
   /** Default: the system's. */
@@ -81,7 +101,7 @@ export interface AppOptions {
 export class App implements Respondent {
   readonly log: Logger;
   readonly control: Control;
-  readonly pools = new Pools();
+  readonly pools: Pools;
   readonly clients: Clients;
   readonly peers: Peers;
   readonly clock: SteadyClock;
@@ -94,7 +114,8 @@ export class App implements Respondent {
   readonly history = new History(() => this.janitor.lateness);
   readonly tracer: Tracer;
   readonly tls: TlsKeeper;
-  readonly doors = new Doors();
+  readonly doors: DoorSet;
+  readonly verbs: Verbs;
   readonly resolver: Resolver;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
@@ -114,18 +135,25 @@ export class App implements Respondent {
   readonly #answers: Answers;
   #maxClients: number;
   #https: HttpServer[] = [];
-  #nextServerId = 1;
+  readonly #crew: Crew | null;
+  #nextServerId: number;
   #startedAt = 0;
   #stopping: Promise<void> | null = null;
   #onStopped: () => void = () => {};
 
   constructor(config: Config, options: AppOptions) {
+    this.#crew = options.crew ?? null;
+    this.#nextServerId = this.#crew?.worker ?? 1;
+    this.pools = new Pools(this.#crew?.permits);
+    this.doors = this.#crew?.doors ?? new Doors();
     const { logfile, pidfile } = config.settings;
     this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
     this.#mayLackHttp = options.mayLackHttp === true;
     this.#team = options.team ?? null;
-    this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
-    this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
+    this.#pidFile = pidfile === '' || this.#crew !== null ? null : new PidFile(pidfile);
+    const { quiet = false } = options;
+    const worker = this.#crew?.worker ?? null;
+    this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet, worker });
     this.clock = options.clock ?? new SteadyClock();
     this.resolver = this.#makeResolver(options.askSystem);
     this.#dial = options.dial ?? ((address) => dial(address, this.resolver.lookup));
@@ -146,6 +174,7 @@ export class App implements Respondent {
       (server, pool, done) => this.#cancel(server, pool, done),
       config.settings.peer_id,
       this.peers,
+      this.#crew === null ? null : { worker: this.#crew.worker, carry: this.#crew.carryCancel },
     );
     this.observer = new Observer(
       this.log,
@@ -189,7 +218,10 @@ export class App implements Respondent {
       },
       onShutdown: (mode) => this.#onShutdown(mode),
       onStop: () => void this.stop(),
+      clientsElsewhere: () => this.#crew?.clientsElsewhere ?? 0,
     });
+    const crew = this.#crew;
+    this.verbs = crew === null ? verbsOf(this.control) : { control: this.control, perform: crew.perform };
     this.#maxClients = this.#clientLimit();
     this.leaks = new Leaks(
       this.clock,
@@ -213,6 +245,7 @@ export class App implements Respondent {
     this.#console = new Console({
       stats: this.databaseStats,
       control: this.control,
+      verbs: this.verbs,
       version: packageVersion(),
       events: this.observer.events,
       team: this.#team,
@@ -292,7 +325,8 @@ export class App implements Respondent {
 
   async start(): Promise<void> {
     const { settings, warnings } = this.config;
-    for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
+    const isAlone = this.#crew === null;
+    if (isAlone) for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
     try {
       this.#pidFile?.claim();
       await this.#passwords.start();
@@ -311,7 +345,7 @@ export class App implements Respondent {
     const addresses = this.doors.addressesOf(settings);
     this.log.info(
       { version: packageVersion(), addresses, http: this.httpPort, maxClients: this.#maxClients },
-      'pgsluice is up',
+      isAlone ? 'pgsluice is up' : 'worker is up',
     );
   }
 
@@ -334,7 +368,7 @@ export class App implements Respondent {
     await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     await Promise.race([closed, delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#pidFile?.remove();
-    this.log.info('pgsluice is down');
+    this.log.info(this.#crew === null ? 'pgsluice is down' : 'worker is down');
     this.#onStopped();
   }
 
@@ -375,6 +409,7 @@ export class App implements Respondent {
   #apiParts(): ApiParts {
     return {
       control: this.control,
+      verbs: this.verbs,
       events: this.observer.events,
       history: this.history,
       log: this.log,
@@ -389,7 +424,7 @@ export class App implements Respondent {
   /** A connection came in. */
   accept(socket: Socket, isUnix = false): void {
     const { settings } = this.config;
-    const { max_client_logins: limit } = settings;
+    const limit = this.#partOf(settings.max_client_logins);
     const { login } = this.clients.lists;
     if (limit > 0 && login.length >= limit)
       login.head?.close('too_many_logins', poolerError('too_many_logins', String(limit)));
@@ -401,6 +436,11 @@ export class App implements Respondent {
           return stream;
         }),
     );
+  }
+
+  /** Of a limit that each worker keeps a part of by itself. */
+  #partOf(limit: number): number {
+    return limit === 0 || this.#crew === null ? limit : Math.max(Math.floor(limit / this.#crew.workers), 1);
   }
 
   /** After a reload. Where encryption was off before and can't be made, whoever has to be encrypted is refused, on either side. */
@@ -457,8 +497,13 @@ export class App implements Respondent {
       events: this.observer,
       guard: this.leaks,
       tracer: this.tracer.isOn ? this.tracer : null,
-      openServer: (pool, dedicated, owner) =>
-        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, owner, this.#dial, this.tls),
+      openServer: (pool, dedicated, owner) => {
+        const id = this.#nextServerId;
+        this.#nextServerId += this.#crew === null ? 1 : WORKER_STEP;
+        const dial = this.#crew?.permits.use(pool, owner !== pool, this.#dial) ?? this.#dial;
+        return openServer(id, pool, this.config, this.clock, dedicated, owner, dial, this.tls);
+      },
+      workers: this.#crew?.workers ?? 1,
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
       mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
@@ -488,6 +533,7 @@ export class App implements Respondent {
       get maxClients() {
         return app.#maxClients;
       },
+      shares: app.#crew?.shares ?? null,
       get isOpen() {
         return app.control.isOpen;
       },

@@ -5,6 +5,7 @@ import type { Control } from '../control.ts';
 import type { EventRing } from '../observe/event-ring.ts';
 import type { Sources } from '../observe/snapshot.ts';
 import type { Questions, Team } from '../observe/team.ts';
+import type { Verbs } from '../orders.ts';
 import type { Column } from '../protocol/writer.ts';
 import type { Answer } from './answer.ts';
 import { parseCommand, type WordCommand } from './command.ts';
@@ -18,6 +19,7 @@ import { HELP } from './show-help.ts';
 /** What the console looks at and acts on. */
 export interface House {
   readonly control: Control;
+  readonly verbs: Verbs;
   readonly version: string;
   readonly events: EventRing;
   /** null: the pooler is this process alone. */
@@ -38,7 +40,7 @@ const NOTHING: readonly never[] = [];
 export function understand(sql: string, role: ConsoleRole, house: House): Statement {
   const command = parseCommand(sql);
   if (command === null) throw invalid(sql);
-  if (command.kind === 'set') return { columns: null, run: () => setVariable(house.control, role, command) };
+  if (command.kind === 'set') return { columns: null, run: () => setVariable(house.verbs, role, command) };
   return command.verb === 'SHOW' || command.verb === 'SELECT'
     ? show(sql, command, house)
     : act(sql, command, role, house);
@@ -76,7 +78,7 @@ function contextOf(house: House, limit: number | null): ShowContext {
   return { control, version, events, limit, snapshot: house.snapshot() };
 }
 
-function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleRole, { control }: House): Statement {
+function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleRole, { verbs }: House): Statement {
   const command = COMMANDS.get(verb);
   const takesIt = command !== undefined && limit === null && (argument === null || command.takes(argument));
   if (!takesIt) throw invalid(sql);
@@ -84,7 +86,7 @@ function act(sql: string, { verb, argument, limit }: WordCommand, role: ConsoleR
     columns: null,
     run: async () => {
       if (role !== 'admin') throw new ConsoleError('42501', 'admin access needed');
-      await command.run(control, argument);
+      await command.run(verbs, argument);
       return { notices: NOTHING, rows: NOTHING, tag: verb };
     },
   };

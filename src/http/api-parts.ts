@@ -7,9 +7,11 @@ import type { Logger } from '../observe/log.ts';
 import type { Observer } from '../observe/observer.ts';
 import type { Sources } from '../observe/snapshot.ts';
 import type { Team } from '../observe/team.ts';
+import type { Verbs } from '../orders.ts';
 
 export interface ApiParts {
   readonly control: Control;
+  readonly verbs: Verbs;
   readonly events: EventRing;
   readonly history: History;
   readonly log: Logger;

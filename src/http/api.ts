@@ -33,7 +33,7 @@ type Handlers = {
 };
 
 function handlersOf(parts: ApiParts, access: Access, ask: Ask): Handlers {
-  const { control } = parts;
+  const { control, verbs } = parts;
   return {
     overview: async ({ request }) => overviewFrom(await ask('overview', {}), access.actionsOf(request)),
     pools: async () => {
@@ -80,12 +80,12 @@ function handlersOf(parts: ApiParts, access: Access, ask: Ask): Handlers {
       if (told.length === 0) throw new actions.HttpError(404, 'there is no such pool');
       return { intervalMs: INTERVAL_MS, samples: mergeHistories(told, query.limit) };
     },
-    pause: ({ body }) => actions.pause(control, body.database),
-    resume: ({ body }) => actions.resume(control, body.database),
-    reconnect: ({ body }) => actions.reconnect(control, body.database),
-    kill: ({ body }) => actions.kill(control, body.database),
-    killClient: ({ body }) => actions.killClient(control, body.client),
-    reclaim: ({ body }) => actions.reclaim(control, body.client, body.server),
+    pause: ({ body }) => actions.pause(verbs, body.database),
+    resume: ({ body }) => actions.forSome(verbs, 'resume', body.database),
+    reconnect: ({ body }) => actions.forSome(verbs, 'reconnect', body.database),
+    kill: ({ body }) => actions.forSome(verbs, 'kill', body.database),
+    killClient: ({ body }) => actions.killClient(verbs, body.client),
+    reclaim: ({ body }) => actions.reclaim(verbs, body.client, body.server),
   };
 }
 

@@ -7,9 +7,13 @@ export type DoorOptions =
   | { readonly host: string; readonly port: number; readonly backlog: number; readonly reusePort: boolean }
   | { readonly path: string; readonly backlog: number };
 
-/** Rejects with Node's own error (EADDRINUSE, EACCES, …) when the address can't be had. */
-export function listen(options: DoorOptions, accept: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ noDelay: true, allowHalfOpen: false }, accept);
+/** pauseOnConnect: nothing is read from the sockets. Rejects with Node's own error (EADDRINUSE, EACCES, …) when the address can't be had. */
+export function listen(
+  options: DoorOptions,
+  accept: (socket: Socket) => void,
+  pauseOnConnect = false,
+): Promise<Server> {
+  const server = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect }, accept);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     const wanted: ListenOptions = { ...options };

@@ -18,6 +18,8 @@ export interface UnixDoorOptions {
   readonly group: string;
   /** A socket that another process listens on becomes ours, without a moment in which nobody does. */
   readonly mayTakeOver: boolean;
+  /** Nothing is read from what comes in. */
+  readonly pauseOnConnect: boolean;
 }
 
 /** Linux: sun_path without its zero byte. */
@@ -36,11 +38,9 @@ export class UnixDoor {
     this.#inode = lock === null ? null : inodeOf(path);
   }
 
-  /** Its directory belongs to the user of this process, and to nobody else: asked each time, as it may be changed. */
+  /** As isInOwnDirectory() says. */
   get isOurs(): boolean {
-    if (this.#lock === null) return false;
-    const directory = statSync(dirname(this.path), { throwIfNoEntry: false });
-    return directory !== undefined && directory.uid === process.getuid?.() && (directory.mode & 0o077) === 0;
+    return isInOwnDirectory(this.path);
   }
 
   /** Unless it was taken over: then socket and lock are another's. */
@@ -51,15 +51,22 @@ export class UnixDoor {
   }
 }
 
+/** The directory of a socket belongs to the user of this process, and to nobody else: asked each time, as it may be changed. */
+export function isInOwnDirectory(path: string): boolean {
+  if (path.startsWith('\0')) return false;
+  const directory = statSync(dirname(path), { throwIfNoEntry: false });
+  return directory !== undefined && directory.uid === process.getuid?.() && (directory.mode & 0o077) === 0;
+}
+
 /** Rejects with a reason that names the socket. */
 export async function openUnixDoor(options: UnixDoorOptions, accept: (socket: Socket) => void): Promise<UnixDoor> {
-  const { directory, port, backlog, mayTakeOver } = options;
+  const { directory, port, backlog, mayTakeOver, pauseOnConnect } = options;
   const path = socketPath(directory, port);
   if (Buffer.byteLength(path) > MAX_PATH_BYTES)
     throw new Error(
       `unix_socket_dir: ${path} is longer than the ${MAX_PATH_BYTES} bytes that a socket's path may have`,
     );
-  if (path.startsWith('\0')) return new UnixDoor(path, await listen({ path, backlog }, accept), null);
+  if (path.startsWith('\0')) return new UnixDoor(path, await listen({ path, backlog }, accept, pauseOnConnect), null);
   const lock = new SocketLock(path);
   await lock.claim(mayTakeOver);
   try {
@@ -72,11 +79,11 @@ export async function openUnixDoor(options: UnixDoorOptions, accept: (socket: So
 
 /** Under another name first: who comes finds the right mode and group, and a socket that is taken over is replaced at once. */
 async function listenAt(path: string, options: UnixDoorOptions, accept: (socket: Socket) => void): Promise<Server> {
-  const { directory, port, backlog, mode, group } = options;
+  const { directory, port, backlog, mode, group, pauseOnConnect } = options;
   // No longer than the name that it will have.
   const early = join(directory, `.${port.toString(36)}.${process.pid.toString(36)}`);
   rmSync(early, { force: true });
-  const server = await listen({ path: early, backlog }, accept);
+  const server = await listen({ path: early, backlog }, accept, pauseOnConnect);
   try {
     if (group !== '') chownSync(early, -1, groupId(group));
     chmodSync(early, mode);
