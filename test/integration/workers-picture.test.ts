@@ -86,6 +86,7 @@ test('no sum of the metrics falls while workers die, and SHOW STATS does not eit
     expect(await waitUntil(counted)).toEqual([40, 40]);
     await waitUntil(() => crew.lines('worker is up').length === 2 + died, { timeoutMs: 10_000 });
     expect(await counted()).toEqual([40, 40]);
+    await waitUntil(async () => sumOf(await metrics(api), 'pgsluice_worker_deaths_total') === died);
   }
   const client = await crew.connect();
   await client.rows('SELECT 1');
