@@ -3,7 +3,7 @@
 
 import { averagedOver, COUNTERS, type Counter, type StatsRow, type Totals } from '../observe/database-stats.ts';
 import type { Value } from '../observe/team.ts';
-import { type Answers, by, type ColumnMerge, type MergedColumn, mergeRows } from './merge.ts';
+import { type Answers, by, type ColumnMerge, type MergedColumn, mergeRows, type Row } from './merge.ts';
 import { type ColumnOf, numeric, table, text } from './table.ts';
 
 /** How each table calls a counter. */
@@ -60,21 +60,34 @@ function mergeOf(of: Kind, key: Counter, nameOf: (names: Names) => string): Colu
 
 const DATABASE = text<StatsRow>('database', (row) => row.database, 'key');
 
-function statsTable(...all: ColumnOf<StatsRow>[]) {
-  return table([DATABASE, ...all], ({ snapshot: { databaseStats, now } }) => databaseStats.rows(now), {
+/** What happens in a second is over with whoever did it. */
+const withoutAverages =
+  (columns: readonly ColumnOf<StatsRow>[], averages: number) =>
+  (row: Row): Row =>
+    row.map((value, i) => (i < columns.length - averages ? value : 0));
+
+/** averages: so many of the columns, the last ones. */
+function statsTable(averages: number, ...all: ColumnOf<StatsRow>[]) {
+  const columns = [DATABASE, ...all];
+  return table(columns, ({ snapshot: { databaseStats, now } }) => databaseStats.rows(now), {
     kind: 'merged',
     order: by('database'),
+    lasting: withoutAverages(columns, averages),
   });
 }
 
 export const showStats = statsTable(
+  COUNTERS.length,
   ...columns('totals', ({ plain, total = plain }) => `total_${total}`),
   ...columns('averages', ({ plain, average = plain }) => `avg_${average}`),
 );
 
-export const showStatsTotals = statsTable(...columns('totals', ({ plain }) => plain));
+export const showStatsTotals = statsTable(0, ...columns('totals', ({ plain }) => plain));
 
-export const showStatsAverages = statsTable(...columns('averages', ({ plain, averages = plain }) => averages));
+export const showStatsAverages = statsTable(
+  COUNTERS.length,
+  ...columns('averages', ({ plain, averages = plain }) => averages),
+);
 
 const TOTALS_ROW = [
   text<[string, number]>('name', ([name]) => name),
@@ -111,5 +124,9 @@ export const showTotals = table(
       COUNTERS.map<[string, number]>((key) => [totalsName(of, key), inUnits(key, sum[of])]),
     );
   },
-  { kind: 'own', merge: mergeTotals },
+  {
+    kind: 'own',
+    merge: mergeTotals,
+    lasting: ([name = '', value = 0]) => [name, String(name).startsWith('avg_') ? 0 : value],
+  },
 );

@@ -51,11 +51,13 @@ export interface Show {
   told(context: ShowContext): Row[];
   /** What that one makes of it. limit: of SHOW EVENTS. */
   merged(answers: Answers, limit: number | null): (string | null)[][];
+  /** What was counted stays when its worker is gone: the row without all else. Where nothing lasts it is not there. */
+  readonly lasting?: (row: Row) => Row;
 }
 
 export type Way<Of> =
   /** Rows with the same keys are one. */
-  | { readonly kind: 'merged'; readonly order?: Compare }
+  | { readonly kind: 'merged'; readonly order?: Compare; readonly lasting?: (row: Row) => Row }
   /** Rows of all, with a column `worker` at the end. most: the last so many. */
   | { readonly kind: 'joined'; readonly order?: Compare; readonly most?: number; readonly wide?: readonly string[] }
   /** It is the same everywhere. */
@@ -66,6 +68,7 @@ export type Way<Of> =
       readonly tell?: (context: ShowContext) => Row[];
       readonly told?: (row: Of, context: ShowContext) => readonly Value[];
       readonly merge: (answers: Answers) => Row[];
+      readonly lasting?: (row: Row) => Row;
     };
 
 const WORKER: Column = { name: 'worker', type: ColumnType.Int4 };
@@ -82,6 +85,7 @@ export function table<Of>(
     teamColumns,
     rows: (context) => Array.from(rowsOf(context), (row) => texts(columns, values(row))),
     told: toldBy(way, values, rowsOf),
+    ...('lasting' in way && way.lasting !== undefined && { lasting: way.lasting }),
     merged: (answers, limit) => mergedBy(way, columns, answers, limit).map((row) => texts(teamColumns, row)),
   };
 }

@@ -2,13 +2,14 @@
 
 import type { Families } from './families.ts';
 import type { MetricsSources } from './picture.ts';
+import type { Team } from './team.ts';
 
 const LABELS = ['worker'];
 
-export function addWorker(families: Families, worker: number, sources: MetricsSources): void {
+export function addWorker(families: Families, team: Team, sources: MetricsSources): void {
   const add = (kind: 'counter' | 'gauge', name: string, help: string, value: () => number) =>
     families.add(kind, { name: `pgsluice_worker_${name}`, help, labels: LABELS }, (fill) =>
-      fill([String(worker)], value()),
+      fill([String(team.worker)], value()),
     );
   add('gauge', 'clients', 'Client connections of the worker.', () => sources.snapshot().clients.size);
   add('gauge', 'servers', 'Server connections of the worker.', () => {
@@ -26,4 +27,6 @@ export function addWorker(families: Families, worker: number, sources: MetricsSo
     return (user + system) / 1e6;
   });
   add('gauge', 'resident_memory_bytes', 'Resident memory of the worker.', () => process.memoryUsage.rss());
+  const deaths = { name: 'pgsluice_worker_deaths_total', help: 'Workers that died and were replaced.', labels: [] };
+  families.add('counter', deaths, (fill) => fill([], team.deaths), Math.max);
 }

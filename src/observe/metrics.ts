@@ -28,7 +28,7 @@ export class Metrics {
     addProcess(families, this.#registry, sources);
     addApplications(families, sources.observer, picture);
     addPools(families, picture);
-    if (sources.team !== null) addWorker(families, sources.team.worker, sources);
+    if (sources.team !== null) addWorker(families, sources.team, sources);
     addPgbouncer(new Families(this.#compat), sources, picture);
   }
 

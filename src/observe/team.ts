@@ -59,6 +59,8 @@ export interface Told<Answer> {
 export interface Team {
   /** The number of this worker. */
   readonly worker: number;
+  /** Workers that have died and were replaced, as far as this one has heard. */
+  readonly deaths: number;
   /**
    * What each worker, this one too, answers to the same question, in the order of their numbers. Who fails or does not answer within two seconds is
    * left out. Rejects only when nobody answers.

@@ -14,6 +14,7 @@ import { PidFile } from '../util/pid-file.ts';
 import { packageVersion } from '../util/version.ts';
 import type { Served } from './channel.ts';
 import { Hand, type Handed } from './hand.ts';
+import { Lasting } from './lasting.ts';
 import { Ledger } from './ledger.ts';
 import type { CallsOfWorkers, FromWorker } from './messages.ts';
 import { Orders } from './orders.ts';
@@ -49,6 +50,7 @@ export class Primary {
   readonly #doors = new Doors(true);
   readonly #hands = new Map<number, Hand>();
   readonly #rebirth = new Rebirth();
+  readonly #lasting = new Lasting();
   readonly #ledger: Ledger;
   readonly #quotas = new Quotas((worker, key, count) => this.#recallShare(worker, key, count));
   readonly #orders: Orders;
@@ -218,6 +220,7 @@ export class Primary {
     this.#hands.delete(worker);
     this.#ledger.died(worker);
     this.#quotas.died(worker);
+    this.#lasting.died(worker);
     this.#settle();
     for (const handed of hand.pending.values()) this.#accept(handed);
     if (this.#starting !== null) {
@@ -334,7 +337,7 @@ export class Primary {
           }),
         );
         if (told.flat().length === 0) throw new Error('no worker answers');
-        return told.flat();
+        return this.#lasting.complete(question.name, question.argument, told.flat());
       },
       cancel: async ({ worker, processId, key }) => {
         await this.#hands

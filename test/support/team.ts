@@ -14,7 +14,7 @@ export class TestTeam {
 
   /** What worker number so and so has of it. */
   of(worker: number): Team {
-    return { worker, ask: (name, argument) => this.#ask(name, argument) };
+    return { worker, deaths: 0, ask: (name, argument) => this.#ask(name, argument) };
   }
 
   async #ask<N extends QuestionName>(
