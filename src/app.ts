@@ -460,6 +460,8 @@ export class App implements Respondent {
     const servers = databases.size * Math.max(users.size, 1) * settings.default_pool_size;
     const room = Math.max(limit - OTHER_FILES - Math.min(servers, Math.floor(limit / 4)), 1);
     if (room >= settings.max_client_conn) return settings.max_client_conn;
+    // Each worker has files of its own, and lets in the clients of its share.
+    if (this.#crew !== null && room * this.#crew.workers >= settings.max_client_conn) return room;
     this.log.warn(
       { openFiles: limit, maxClientConn: settings.max_client_conn, maxClients: room },
       'the limit of open files allows fewer clients than max_client_conn: raise it (ulimit -n) or lower max_client_conn',

@@ -15,6 +15,7 @@ interface Account {
   /** Servers that it would open now. */
   missing: number;
   lacksListener: boolean;
+  askAgainAt: number;
   /** With a permit in use, and not logged in yet. */
   logins: number;
   back: number;
@@ -33,12 +34,15 @@ interface Permitted {
 
 /** A server that is idle for less is about to be used again. */
 const COLD_MS = 100;
+/** What is asked for within it goes with the next tick. */
+const ASK_AGAIN_MS = 50;
 
 export type SendReport = (pool: PoolName, report: PoolReport) => void;
 export type SendKept = (pool: PoolName, count: number) => void;
 
 export class WorkerPermits implements Permits {
   readonly #accounts = new Map<string, Account>();
+  readonly #byPool = new WeakMap<Pool, Account>();
   readonly #send: SendReport;
   readonly #sendKept: SendKept;
   readonly #now: () => number;
@@ -52,11 +56,8 @@ export class WorkerPermits implements Permits {
   mayOpen(pool: Pool): boolean {
     const account = this.#of(pool);
     if (account.servers.granted > account.servers.used) return true;
-    const missing = Math.max(wanted(pool), 1);
-    if (missing !== account.missing) {
-      account.missing = missing;
-      this.#report(account);
-    }
+    account.missing = Math.max(wanted(pool), account.missing, 1);
+    this.#askSoon(account);
     return false;
   }
 
@@ -64,11 +65,17 @@ export class WorkerPermits implements Permits {
   mayListen(pool: Pool): LimitVerdict {
     const account = this.#of(pool);
     if (account.listeners.granted > account.listeners.used) return 'ok';
-    if (!account.lacksListener) {
-      account.lacksListener = true;
-      this.#report(account);
-    }
+    account.lacksListener = true;
+    this.#askSoon(account);
     return 'pool_size';
+  }
+
+  /** Behind all that want something in this turn, and not for each that waits for a moment: that is the way of queries. */
+  #askSoon(account: Account): void {
+    const now = this.#now();
+    if (now < account.askAgainAt) return;
+    account.askAgainAt = now + ASK_AGAIN_MS;
+    setImmediate(() => this.#report(account));
   }
 
   use(pool: Pool, isListener: boolean, dial: Dial): Dial {
@@ -206,16 +213,21 @@ export class WorkerPermits implements Permits {
       if (isGone) account.missing = 0;
       const next = this.#look(account);
       if (reported === null || isNews(next, reported) || account.missing > 0) this.#report(account);
-      if (isGone) this.#accounts.delete(key);
+      if (!isGone) continue;
+      this.#accounts.delete(key);
+      this.#byPool.delete(pool);
     }
   }
 
   /** A pool that has come into being: the primary hears of its clients with the next tick. */
   #of(pool: Pool): Account {
+    const own = this.#byPool.get(pool);
+    if (own !== undefined) return own;
     const key = keyOf(pool);
     const known = this.#accounts.get(key);
     if (known !== undefined) {
       known.pool = pool;
+      this.#byPool.set(pool, known);
       return known;
     }
     const account: Account = {
@@ -224,6 +236,7 @@ export class WorkerPermits implements Permits {
       listeners: { granted: 0, used: 0 },
       missing: 0,
       lacksListener: false,
+      askAgainAt: 0,
       logins: 0,
       back: 0,
       listenersBack: 0,
@@ -233,6 +246,7 @@ export class WorkerPermits implements Permits {
       reported: null,
     };
     this.#accounts.set(key, account);
+    this.#byPool.set(pool, account);
     return account;
   }
 
