@@ -18,6 +18,7 @@ function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfi
     extends: true,
     test: {
       name,
+      setupFiles: ['test/support/poison-reads.ts'],
       include: [`test/${name}/**/*.test.ts`],
       globalSetup: postgres ? ['test/support/postgres-setup.ts'] : [],
       testTimeout,

@@ -24,7 +24,7 @@ import type { ApiParts } from './http/api-parts.ts';
 import { Health } from './http/health.ts';
 import { tellPart } from './http/parts.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
-import { type Dial, dial } from './net/dial.ts';
+import { type Dial, dialStream } from './net/dial.ts';
 import { type DoorSet, Doors } from './net/doors.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { type AskSystem, askSystem, Resolver } from './net/resolver.ts';
@@ -156,7 +156,7 @@ export class App implements Respondent {
     this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet, worker });
     this.clock = options.clock ?? new SteadyClock();
     this.resolver = this.#makeResolver(options.askSystem);
-    this.#dial = options.dial ?? ((address) => dial(address, this.resolver.lookup));
+    this.#dial = options.dial ?? ((address) => dialStream(address, this.resolver.lookup));
     this.tls = new TlsKeeper({
       onReload: (prefix, problem) => {
         if (problem === null) this.log.info({ side: prefix }, 'tls: new files are in force');
@@ -431,7 +431,7 @@ export class App implements Respondent {
     this.clients.add(
       (id, processId) =>
         new Client(id, processId, this.#host, (handler) => {
-          const stream = new Stream(socket, handler, isUnix);
+          const stream = Stream.accepted(socket, handler, isUnix);
           if (settings.tcp_keepalive && !isUnix) stream.setKeepAlive(keepAliveOf(settings));
           return stream;
         }),

@@ -1,16 +1,17 @@
-// The batch under way, where it lies in one chunk: Postgres may want it once more (a plan that is out of date).
+// The batch under way, where it came in one chunk: Postgres may want it once more (a plan that is out of date).
 
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus } from '../protocol/message-types.ts';
 import type { Server } from '../server/server.ts';
 
 export class Batch {
-  /** Its bytes are buffer[start, end); null: it came in pieces, or a later one was sent. */
+  /** Its bytes are buffer[start, end); null: it came in pieces, a later one was sent, or it can't be repeated. */
   #buffer: Buffer | null = null;
   #start = 0;
   #end = 0;
   /** Its Sync was sent. */
   #isWhole = false;
+  #isCopied = false;
 
   get isWhole(): boolean {
     return this.#isWhole;
@@ -23,6 +24,7 @@ export class Batch {
       this.#start = start;
       this.#end = end;
       this.#isWhole = false;
+      this.#isCopied = false;
       server.isUntouched = true;
     } else if (this.#buffer === buffer && this.#end === start && !this.#isWhole) {
       this.#end = end;
@@ -30,15 +32,31 @@ export class Batch {
     if (type === Frontend.Sync) this.#isWhole = true;
   }
 
+  /** The chunk is the reader's no longer: what may have to be repeated is copied. maxBytes: of longer ones nothing is. */
+  settle(maxBytes: number): void {
+    const buffer = this.#buffer;
+    if (buffer === null || this.#isCopied) return;
+    const length = this.#end - this.#start;
+    if (length > maxBytes || !describes(buffer, this.#start, this.#end)) {
+      this.#buffer = null;
+      return;
+    }
+    const copy = Buffer.allocUnsafe(length);
+    buffer.copy(copy, 0, this.#start, this.#end);
+    this.#buffer = copy;
+    this.#start = 0;
+    this.#end = length;
+    this.#isCopied = true;
+  }
+
   /** It is answered, or something else was sent: the chunk is let go. */
   drop(): void {
     this.#buffer = null;
   }
 
-  /** It is known, not longer than that, and asks for a description: who does not would take a new result for the old one. */
-  mayRepeat(maxBytes: number): boolean {
-    if (this.#buffer === null || this.#end - this.#start > maxBytes) return false;
-    return describes(this.#buffer, this.#start, this.#end);
+  /** It is known, short enough, and asks for a description: who does not would take a new result for the old one. */
+  get mayRepeat(): boolean {
+    return this.#buffer !== null && this.#isCopied;
   }
 
   /** Its bytes, given once. */

@@ -162,8 +162,6 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   #console: ConsoleLink | null = null;
   /** The message under the cursor goes to the server. */
   #toServer = false;
-  /** A message that may be remembered began in the chunk: rows of a COPY are not. */
-  #isChunkKept = false;
   /** A message that may reset startup parameters was sent: nothing follows it before its answer. */
   #isHeldForReset = false;
   /** From here on in the fragment under the cursor: what stands before was sent in other words. */
@@ -243,9 +241,14 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.#reader.push(chunk);
     const { server } = this;
     if (server !== null) server.hold.bytes += chunk.length;
-    this.#isChunkKept = false;
     this.#process();
-    if (server !== null && !this.#isChunkKept && this.#reader.unreadBytes === 0) server.stream.spend(chunk);
+    if (this.pool !== null) this.#batch.settle(this.pool.settings.retry_buffer);
+    this.#statements.settle();
+    if (server !== null && !this.keepsChunk) server.stream.spend(chunk);
+  }
+
+  get keepsChunk(): boolean {
+    return this.#reader.unreadBytes > 0;
   }
 
   onDrain(): void {
@@ -445,7 +448,6 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
       reader.again();
       return false;
     }
-    if (type !== Frontend.CopyData || !server.replies.isCopyIn) this.#isChunkKept = true;
     if (server.queryStartedAt === 0) {
       if (server.txStatus !== TxStatus.Idle) server.hold.resumed(this.activeAt - server.activeAt);
       server.queryStartedAt = Math.max(this.activeAt, this.linkedAt);
@@ -501,7 +503,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   }
 
   get mayRetry(): boolean {
-    return this.#reader.atBoundary && this.#batch.mayRepeat(this.pool!.settings.retry_buffer);
+    return this.#reader.atBoundary && this.#batch.mayRepeat;
   }
 
   onServerRetry(): void {

@@ -165,7 +165,7 @@ export class LoginDriver {
       return;
     }
     this.#packets = new StartupReader();
-    door.encrypt(this.#owner.stream, direct, (guest) => {
+    door.encrypt(this.#owner.stream, direct === null ? null : Buffer.from(direct), (guest) => {
       if (this.#isOver) return;
       this.#machine.way = { ...this.#machine.way, tls: guest };
       if (direct !== null && !guest.hasAlpn)

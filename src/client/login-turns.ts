@@ -35,7 +35,7 @@ export class LoginTurns {
     if (this.#waiting.length === 0 && this.#spentMs < BUDGET_MS) this.#run(who, chunk);
     else {
       who.holdBack();
-      this.#waiting.push({ who, chunk });
+      this.#waiting.push({ who, chunk: Buffer.from(chunk) });
     }
     this.#schedule();
   }

@@ -78,6 +78,11 @@ export class StatementMessages {
     this.#named?.close();
   }
 
+  /** The chunk is the reader's no longer. */
+  settle(): void {
+    this.#unnamed.settle();
+  }
+
   sync(): void {
     if (this.#unnamed.isOpen) this.#unnamed.synced();
   }

@@ -27,6 +27,14 @@ export class UnnamedStatement {
     this.#end = end;
   }
 
+  /** The chunk is the reader's no longer. */
+  settle(): void {
+    if (this.#buffer === null) return;
+    this.#buffer = Buffer.from(this.#buffer.subarray(this.#start, this.#end));
+    this.#start = 0;
+    this.#end = this.#buffer.length;
+  }
+
   bound(): void {
     this.#buffer = null;
   }

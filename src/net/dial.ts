@@ -1,7 +1,9 @@
 // Opens a connection to Postgres: TCP, or a Unix socket when the host is a directory.
 
 import { connect, type LookupFunction, type Socket } from 'node:net';
+import { ReadBuffer } from './read-buffer.ts';
 import { isSocketDirectory, socketPath } from './socket-directory.ts';
+import { ownReads, readsOf } from './stream.ts';
 
 export interface Address {
   /** Host name, address, a directory that holds the server's socket, or @ and a name in the abstract namespace. */
@@ -20,7 +22,16 @@ export function addressKey({ host, port, ip }: Address): string {
 export type Dial = (address: Address) => Socket;
 
 /** lookup: who knows the addresses of a name. The socket is returned while it still connects; errors and the connect event come through its events. */
-export function dial({ host, port, ip }: Address, lookup: LookupFunction): Socket {
-  if (isSocketDirectory(host)) return connect({ path: socketPath(host, port) });
-  return connect({ host: ip ?? host, port, noDelay: true, lookup });
+export function dial(address: Address, lookup: LookupFunction): Socket {
+  return connect({ ...wayTo(address), lookup });
+}
+
+/** The same for a Stream: what it reads goes to a buffer of its own, and not through data events. */
+export function dialStream(address: Address, lookup: LookupFunction): Socket {
+  const reads = ReadBuffer.ofServer();
+  return ownReads(connect({ ...wayTo(address), lookup, onread: readsOf(reads) }), reads);
+}
+
+function wayTo({ host, port, ip }: Address) {
+  return isSocketDirectory(host) ? { path: socketPath(host, port) } : { host: ip ?? host, port, noDelay: true };
 }

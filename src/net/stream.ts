@@ -6,12 +6,15 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { SYSTEM_KEEPIDLE_MS } from './keepalive-default.ts';
+import { giveBackLarge, MOST_READ, ReadBuffer, readInto } from './read-buffer.ts';
 import { describeTls, endPointHash, peerCertificate } from './tls-peer.ts';
 
 /** What a stream tells its owner. */
 export interface StreamHandler {
-  /** Bytes came in. The buffer belongs to the handler from now on. */
+  /** Bytes came in. They are the handler's until it returns, and longer where keepsChunk says so, or where they were relayed. */
   onData(chunk: Buffer): void;
+  /** Asked when onData() has returned: it still needs some of the bytes, and looks at them later. */
+  readonly keepsChunk: boolean;
   /** The peer reads again: what was written before has left. */
   onDrain(): void;
   /** The connection is over: the peer ended it (null), or an error did. Called once, never after destroy(). */
@@ -28,13 +31,53 @@ export interface KeepAlive {
 }
 
 const STREAM: unique symbol = Symbol('pgsluice.stream');
-type OwnedSocket = Socket & { [STREAM]?: Stream };
+const READS: unique symbol = Symbol('pgsluice.reads');
+type OwnedSocket = Socket & { [STREAM]?: Stream; [READS]?: ReadBuffer };
+
+/** What is being read, where its bytes will be overwritten by the next read; whom it was relayed to, */
+let reading: Buffer | null = null;
+let readingTo: Stream | null = null;
+/** and whether there were several of those. */
+let isRelayedWidely = false;
+
+/** net.connect: option onread. */
+function onRead(this: Socket, bytes: number, buffer: Buffer): boolean {
+  const stream = (this as OwnedSocket)[STREAM]!;
+  if (stream.isOver) return true; // what comes behind the last words
+  const { handler } = stream;
+  const chunk = bytes === buffer.length ? buffer : buffer.subarray(0, bytes);
+  if (bytes === MOST_READ) stream.yieldTurn();
+  reading = chunk;
+  readingTo = null;
+  isRelayedWidely = false;
+  try {
+    handler.onData(chunk);
+  } catch (error) {
+    handler.onBug(error);
+  }
+  const isKept = handler.keepsChunk || isRelayedWidely || (readingTo as Stream | null)?.holdsRead === true;
+  reading = null;
+  readingTo = null;
+  (this as OwnedSocket)[READS]!.settle(bytes, isKept);
+  return true;
+}
+
+/** For a socket that is about to be opened: its reads go to a buffer of its own. */
+export function readsOf(reads: ReadBuffer) {
+  return { buffer: reads.next as () => Buffer, callback: onRead as (bytes: number, buffer: Uint8Array) => boolean };
+}
+
+/** The socket was opened with readsOf(). */
+export function ownReads(socket: Socket, reads: ReadBuffer): Socket {
+  (socket as OwnedSocket)[READS] = reads;
+  return socket;
+}
 
 // One set of listeners for all sockets: they find their stream on the socket, so that an idle client costs no closures.
 function onData(this: OwnedSocket, chunk: Buffer): void {
   const stream = this[STREAM]!;
   const { handler } = stream;
-  if (chunk.length === FULL_READ) stream.yieldTurn();
+  if (chunk.length === MOST_READ) stream.yieldTurn();
   try {
     handler.onData(chunk);
   } catch (error) {
@@ -65,11 +108,8 @@ function onError(this: OwnedSocket, error: Error): void {
 
 function ignore(): void {}
 
-/**
- * Node (stream_base.cc): EmitToJSStreamListener gives each read a buffer of this size. One that came back full says that more
- * waits; libuv (uv__read) would read up to 32 in a row before it looks at another socket.
- */
-const FULL_READ = 65_536;
+// A read that came back full (MOST_READ) says that more waits; libuv (uv__read) would read up to 32 in a row before it looks at another socket.
+
 /** Memory of a read as large as this is given back by us: else each 64 MB of them would make V8 mark its whole heap, for milliseconds. */
 const WORTH_GIVING_BACK = 16_384;
 
@@ -83,7 +123,7 @@ function nextTurn(): void {
 }
 
 function giveBack(chunk: Buffer): void {
-  (chunk.buffer as ArrayBuffer).transfer(0);
+  if (!giveBackLarge(chunk)) (chunk.buffer as ArrayBuffer).transfer(0);
 }
 
 /** A closing connection is cut when for so long nothing moves on it, */
@@ -104,6 +144,9 @@ export class Stream {
   #end = 0;
   #corked = false;
   #over = false;
+  #isTls = false;
+  /** Of what is being read, something was written behind other bytes that had not left. */
+  #wasBehind = false;
   #readingPaused = false;
   #yielding = false;
   /** Read over TLS since it yielded last. */
@@ -121,10 +164,18 @@ export class Stream {
     this.#listen(socket);
   }
 
+  /** Of a socket that was accepted. */
+  static accepted(socket: OwnedSocket, handler: StreamHandler, isUnix: boolean): Stream {
+    const reads = ReadBuffer.ofClient();
+    if (readInto(socket, reads, onRead)) ownReads(socket, reads);
+    return new Stream(socket, handler, isUnix);
+  }
+
   #listen(socket: OwnedSocket): void {
     socket[STREAM] = this;
+    this.#isTls = socket instanceof TLSSocket;
     socket.setNoDelay(true);
-    socket.on('data', socket instanceof TLSSocket ? onTlsData : onData);
+    if (socket[READS] === undefined) socket.on('data', this.#isTls ? onTlsData : onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onEnd);
@@ -232,8 +283,20 @@ export class Stream {
     if (!this.#over && !this.#isReleased) this.#socket.write(bytes);
   }
 
+  /** A part of what is being read has not left. */
+  get holdsRead(): boolean {
+    if (this.#buffer !== null) return true;
+    // Node (tls_wrap.cc): it is encrypted at once, or copied, unless another write is under way.
+    return this.#isTls ? this.#wasBehind : this.#socket.writableLength > 0;
+  }
+
   /** Adds buffer[start, end) to the batch that flush() writes. */
   relay(buffer: Buffer, start: number, end: number): void {
+    if (buffer === reading && readingTo !== this) {
+      if (readingTo === null) readingTo = this;
+      else isRelayedWidely = true;
+      this.#wasBehind = false;
+    }
     if (buffer === this.#buffer && start === this.#end) {
       this.#end = end;
       return;
@@ -267,6 +330,7 @@ export class Stream {
     const buffer = this.#buffer!;
     this.#buffer = null;
     if (this.#over) return;
+    if (this.#isTls && this.#socket.writableLength > 0) this.#wasBehind = true;
     const whole = this.#start === 0 && this.#end === buffer.length;
     this.#socket.write(whole ? buffer : buffer.subarray(this.#start, this.#end));
   }
@@ -293,7 +357,7 @@ export class Stream {
 
   countTlsRead(bytes: number): void {
     this.#tlsBytes += bytes;
-    if (this.#tlsBytes < FULL_READ) return;
+    if (this.#tlsBytes < MOST_READ) return;
     this.#tlsBytes = 0;
     this.yieldTurn();
   }
@@ -310,6 +374,8 @@ export class Stream {
   spend(chunk: Buffer): void {
     if (chunk.length < WORTH_GIVING_BACK || chunk.buffer.byteLength !== chunk.length) return;
     if (this.#buffer !== null) return;
+    // The next read goes there again, unless it is handed over.
+    if (chunk === reading && !this.holdsRead) return;
     if (this.#socket.writableLength === 0) giveBack(chunk);
     else if (this.#socket.writableNeedDrain) {
       this.#spent ??= [];

@@ -85,6 +85,10 @@ class Answer implements StreamHandler {
     else stream.fail(new TlsRefusal('server does not support SSL, but SSL was required'));
   }
 
+  get keepsChunk(): boolean {
+    return false;
+  }
+
   onDrain(): void {}
 
   onEnd(error: Error | null): void {

@@ -40,6 +40,7 @@ export function carryCancel(way: CancelWay, request: Buffer, timeoutMs: number, 
   };
   const handler: StreamHandler = {
     onData: () => {},
+    keepsChunk: false,
     onDrain: () => {},
     onEnd: () => finish(true),
     onBug: () => finish(true),

@@ -34,6 +34,8 @@ export class Hosts {
   readonly #known = new Map<string, Known>();
   readonly #resolved: (name: string) => readonly string[] | null;
   readonly #random: () => number;
+  /** None is doubted: asked for each transaction, so it may cost nothing. */
+  #isAnyDoubted = false;
 
   /** resolved: the addresses of a name, as far as they are known. */
   constructor(resolved: (name: string) => readonly string[] | null, random: () => number = Math.random) {
@@ -59,15 +61,19 @@ export class Hosts {
   /** A statement was refused as in a read-only transaction: the client's own doing, or the host is a primary no more. */
   doubt(address: Address, now: number): void {
     const known = this.of(addressKey(address));
-    if (now - known.askedAt >= ASK_AGAIN_MS) known.isDoubted = true;
+    if (now - known.askedAt < ASK_AGAIN_MS) return;
+    known.isDoubted = true;
+    this.#isAnyDoubted = true;
   }
 
   /** True, once for each doubt: whoever asks this has to ask the host. */
   takeDoubt(address: Address, now: number): boolean {
+    if (!this.#isAnyDoubted) return false;
     const known = this.of(addressKey(address));
     if (!known.isDoubted) return false;
     known.isDoubted = false;
     known.askedAt = now;
+    this.#isAnyDoubted = [...this.#known.values()].some(({ isDoubted }) => isDoubted);
     return true;
   }
 }

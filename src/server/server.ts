@@ -490,6 +490,10 @@ export class Server implements StreamHandler, ListNode<Server> {
     reader?.spend(chunk);
   }
 
+  get keepsChunk(): boolean {
+    return this.#reader.unreadBytes > 0;
+  }
+
   /**
    * Its holder left inside a batch or a COPY, at the end of a message. What is open is made to fail, which commits nothing (a
    * Sync alone would), and ends. False: nobody can tell what would come of that, so only closing it is left.

@@ -128,7 +128,7 @@ export class Worker implements Crew, Team {
     const room = this.shares.makeRoom();
     const enter = () => {
       this.#held -= 1;
-      this.doors.hand(socket, isUnix);
+      if (!socket.destroyed) this.doors.hand(socket, isUnix);
     };
     if (room === null) {
       enter();

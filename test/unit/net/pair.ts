@@ -27,6 +27,9 @@ export class Diary implements StreamHandler {
   onData(chunk: Buffer): void {
     this.received = Buffer.concat([this.received, chunk]);
   }
+  get keepsChunk(): boolean {
+    return false;
+  }
   onDrain(): void {
     this.drains += 1;
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { dial } from '../../../src/net/dial.ts';
+import { dialStream } from '../../../src/net/dial.ts';
 import { openStream } from '../../../src/net/open-stream.ts';
 import type { Stream } from '../../../src/net/stream.ts';
 import { readTlsMaterial } from '../../../src/net/tls-files.ts';
@@ -54,11 +54,12 @@ async function ask(mode: TlsWish['mode'], answer: (socket: Socket, connection: n
   return new Promise<Outcome>((done) => {
     let outcome: Outcome | null = null;
     const stream = openStream(
-      (address) => dial(address, lookup as never),
+      (address) => dialStream(address, lookup as never),
       { host: '127.0.0.1', port },
       { mode, isDirect, material },
       {
         onData: (chunk) => data.push(chunk),
+        keepsChunk: false,
         onDrain: () => {},
         onEnd: (error) => finish({ error }),
         onBug: (error) => finish({ error: error as Error }),
@@ -146,10 +147,10 @@ test('it asks with the eight bytes of SSLRequest, and with direct TLS with the h
   for (const isDirect of [false, true]) {
     first = null;
     const stream = openStream(
-      (address) => dial(address, lookup as never),
+      (address) => dialStream(address, lookup as never),
       { host: '127.0.0.1', port },
       { mode: 'require', isDirect, material },
-      { onData: () => {}, onDrain: () => {}, onEnd: () => {}, onBug: () => {} },
+      { onData: () => {}, keepsChunk: false, onDrain: () => {}, onEnd: () => {}, onBug: () => {} },
       () => {},
     );
     while (first === null) await delay(5);
