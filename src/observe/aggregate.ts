@@ -58,17 +58,33 @@ export async function inTurns<Part>(parts: readonly Part[], work: (part: Part) =
   }
 }
 
-/**
- * What is kept of a worker that is gone: its counters as the last scrape told them. Without them a sum would fall by all that it had counted, which
- * Prometheus takes for a new beginning, and counts the rest again.
- */
+/** Counters of these answers as one: what is kept of a worker that is gone. */
 export function countersOf(answers: readonly (readonly MetricTold[])[]): MetricTold[] {
-  const counters = answers.map((told) =>
-    told.filter(({ type, aggregator }) => aggregator === 'sum' && type !== 'gauge'),
+  const registry = AggregatorRegistry.aggregate(
+    answers.map((told) => told.filter(isCounter)) as unknown as Array<object>,
   );
-  const registry = AggregatorRegistry.aggregate(counters as unknown as Array<object>);
   return registry.getMetricsAsArray().map((metric: MetricObject) => {
     const { name, help, type, aggregator, values } = metric as unknown as MetricTold;
     return { name, help, type, aggregator, values };
   });
+}
+
+function isCounter({ type, aggregator }: MetricTold): boolean {
+  return aggregator === 'sum' && type !== 'gauge';
+}
+
+/** Counters that a worker had before and has no more, or begins again: it has forgotten a pool. */
+export function lostCounters(before: readonly MetricTold[], after: readonly MetricTold[]): MetricTold[] {
+  const now = new Map(
+    after.map(({ name, values }) => [name, new Map(values.map((one) => [seriesOf(one), one.value]))]),
+  );
+  return before.filter(isCounter).flatMap((metric) => {
+    const known = now.get(metric.name);
+    const values = metric.values.filter((one) => one.value > (known?.get(seriesOf(one)) ?? 0));
+    return values.length === 0 ? [] : [{ ...metric, values }];
+  });
+}
+
+function seriesOf({ metricName = '', labels }: MetricTold['values'][number]): string {
+  return `${metricName}${JSON.stringify(labels)}`;
 }

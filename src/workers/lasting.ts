@@ -2,21 +2,27 @@
 
 import type { Row } from '../admin/merge.ts';
 import { SHOWS } from '../admin/show.ts';
-import { countersOf } from '../observe/aggregate.ts';
+import { countersOf, lostCounters } from '../observe/aggregate.ts';
 import { Counted } from '../observe/counted.ts';
 import type { MetricTold, QuestionName, Questions, Told } from '../observe/team.ts';
 
 type Answers = readonly Told<Questions[QuestionName]['answer']>[];
 
+function lostOf(before: readonly MetricTold[], after: readonly MetricTold[]): readonly MetricTold[] | null {
+  const lost = lostCounters(before, after);
+  return lost.length === 0 ? null : lost;
+}
+
 export class Lasting {
-  readonly #metrics = new Counted<readonly MetricTold[]>(countersOf);
+  readonly #metrics = new Counted<readonly MetricTold[]>({ lasting: countersOf, lost: lostOf });
   readonly #shows = new Map<string, Counted<readonly Row[]>>();
 
-  complete(name: QuestionName, argument: Questions[QuestionName]['argument'], told: Answers): Answers {
-    if (name === 'metrics') return this.#metrics.complete(told as readonly Told<readonly MetricTold[]>[]);
-    if (name !== 'show') return told;
-    const { name: what } = argument as Questions['show']['argument'];
-    return this.#countedOf(what)?.complete(told as readonly Told<readonly Row[]>[]) ?? told;
+  /** Before the workers are asked: what is to be done with their answers. */
+  ask(name: QuestionName, argument: Questions[QuestionName]['argument']): (told: Answers) => Answers {
+    const counted = this.#countedOf(name, argument) as Counted<Answers[number]['answer']> | null;
+    if (counted === null) return (told) => told;
+    const asked = counted.ask();
+    return (told) => counted.complete(asked, told);
   }
 
   died(worker: number): void {
@@ -25,19 +31,25 @@ export class Lasting {
   }
 
   /** null: nothing of it lasts. */
-  #countedOf(name: string): Counted<readonly Row[]> | null {
+  #countedOf(name: QuestionName, argument: Questions[QuestionName]['argument']) {
+    if (name === 'metrics') return this.#metrics;
+    return name === 'show' ? this.#countedShow((argument as Questions['show']['argument']).name) : null;
+  }
+
+  #countedShow(name: string): Counted<readonly Row[]> | null {
     const known = this.#shows.get(name);
     if (known !== undefined) return known;
     const show = SHOWS.get(name);
     const { lasting } = show ?? {};
     if (show === undefined || lasting === undefined) return null;
     // Texts count as numbers when they are merged again.
-    const counted = new Counted<readonly Row[]>((all) =>
-      show.merged(
-        all.map((rows) => ({ worker: 0, answer: rows.map(lasting) })),
-        null,
-      ),
-    );
+    const counted = new Counted<readonly Row[]>({
+      lasting: (all) =>
+        show.merged(
+          all.map((rows) => ({ worker: 0, answer: rows.map(lasting) })),
+          null,
+        ),
+    });
     this.#shows.set(name, counted);
     return counted;
   }

@@ -329,6 +329,7 @@ export class Primary {
     return {
       order: (order) => this.perform(order),
       ask: async (question) => {
+        const complete = this.#lasting.ask(question.name, question.argument);
         const asked = this.#begun().filter(({ isUp }) => isUp);
         const told = await Promise.all(
           asked.map(async ({ worker, channel }) => {
@@ -337,7 +338,7 @@ export class Primary {
           }),
         );
         if (told.flat().length === 0) throw new Error('no worker answers');
-        return this.#lasting.complete(question.name, question.argument, told.flat());
+        return complete(told.flat());
       },
       cancel: async ({ worker, processId, key }) => {
         await this.#hands

@@ -5,6 +5,8 @@ import type { ClientShares } from '../client/gatekeeper.ts';
 export interface SharesHost {
   /** Clients of this worker that count against the limit, those that may soon do so included. */
   used(key: string): number;
+  /** Clients of this worker without those who wait outside for a share. */
+  present(): number;
   /** max_client_conn. */
   maxClients(): number;
   /** How many of them the primary lends. */
@@ -33,7 +35,7 @@ export class WorkerShares implements ClientShares {
   }
 
   get isFull(): boolean {
-    return this.#host.used(ALL) > this.#of(ALL);
+    return this.#host.present() > this.#of(ALL);
   }
 
   lent(of: 'database' | 'user', name: string): number {
@@ -75,16 +77,20 @@ export class WorkerShares implements ClientShares {
   #ask(key: string, limit: number): Promise<void> {
     const known = this.#asking.get(key);
     if (known !== undefined) return known;
-    const missing = Math.max(this.#host.used(key) - this.#of(key), 0) + blockOf(limit, this.#workers);
-    const asking = this.#host
-      .ask(key, missing, limit)
-      .then(
-        (granted) => void this.#lent.set(key, this.#of(key) + granted),
-        () => {}, // the primary is gone, and this process goes, too
-      )
-      .finally(() => this.#asking.delete(key));
+    const asking = this.#askUntilEnough(key, limit).finally(() => this.#asking.delete(key));
     this.#asking.set(key, asking);
     return asking;
+  }
+
+  /** Others may have come while it was asked: until all of them have room, or there is none. Never rejects. */
+  async #askUntilEnough(key: string, limit: number): Promise<void> {
+    for (;;) {
+      const missing = Math.max(this.#host.used(key) - this.#of(key), 0) + blockOf(limit, this.#workers);
+      // Where the primary is gone, this process goes, too.
+      const granted = await this.#host.ask(key, missing, limit).catch(() => 0);
+      this.#lent.set(key, this.#of(key) + granted);
+      if (granted === 0 || this.#host.used(key) <= this.#of(key)) return;
+    }
   }
 
   #of(key: string): number {

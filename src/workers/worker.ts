@@ -51,6 +51,7 @@ export class Worker implements Crew, Team {
     this.shares = new WorkerShares(
       {
         used: (key) => this.#used(key),
+        present: () => this.app.clients.size,
         maxClients: () => this.app.config.settings.max_client_conn,
         ask: (key, count, limit) => this.#channel.call('share', { key, count, limit }),
       },
