@@ -13,6 +13,7 @@ function house(limit: number, workers: number) {
       new WorkerShares(
         {
           used: () => used.get(worker)!,
+          present: () => used.get(worker)!,
           maxClients: () => limit,
           ask: (key, count, of) => quotas.ask(worker, key, count, of),
         },
