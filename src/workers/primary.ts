@@ -223,6 +223,7 @@ export class Primary {
     this.#lasting.died(worker);
     this.#settle();
     for (const handed of hand.pending.values()) this.#accept(handed);
+    if (this.#isDown) return;
     if (this.#starting !== null) {
       this.#starting.reject(new Error(`worker ${worker} ended with ${signal ?? code} before it was up`));
       return;
@@ -254,7 +255,7 @@ export class Primary {
       if (best === null || this.#isBetter(hand, best)) best = hand;
     }
     if (best !== null) best.hand(this.#nextClient++, handed);
-    else if (this.#isGoingDown) handed.socket.destroy();
+    else if (this.#isGoingDown || this.#isDown) handed.socket.destroy();
     else this.#waiting.push(handed);
   }
 

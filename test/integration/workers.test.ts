@@ -1,8 +1,12 @@
 // workers: several processes are one pooler. Real processes before a real Postgres, looked at from outside.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { workerOf } from '../../src/util/worker-number.ts';
 import { type Crew, startCrew } from '../support/crew.ts';
-import { useDatabase } from '../support/postgres.ts';
+import { queryOn, useDatabase } from '../support/postgres.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { cancel, type WireClient } from '../support/wire.ts';
 
@@ -123,6 +127,37 @@ describe('limits', () => {
     await Promise.all(mine.map((client) => client.query('COMMIT')));
   });
 
+  test('min_pool_size is kept by the workers that have clients, together', async () => {
+    const crew = await startCrew(db.current, { default_pool_size: 10, min_pool_size: 5 });
+    const [one, other] = await pair(crew);
+    await one.rows('SELECT 1');
+    await other.rows('SELECT 1');
+    await waitUntil(async () => (await crew.servers()) >= 5);
+    const until = Date.now() + 1_000;
+    await waitUntil(async () => {
+      expect(await crew.servers()).toBe(5);
+      return Date.now() >= until;
+    });
+  });
+
+  test('a client that listens hears what clients of other workers notify', async () => {
+    const crew = await startCrew(db.current, { default_pool_size: 2, max_db_connections: 3 });
+    const [one, other] = await pair(crew);
+    const heard = new Map([one, other].map((client): [Client, string[]] => [client, []]));
+    const hear = (client: Client, messages: readonly { type: string; body: Buffer }[]) => {
+      for (const { type, body } of messages)
+        if (type === 'A') heard.get(client)!.push(body.toString('latin1', 4).split('\0')[1]!);
+    };
+    for (const client of [one, other]) await client.query('LISTEN news');
+    hear(one, await one.query("NOTIFY news, 'a'"));
+    hear(other, await other.query("NOTIFY news, 'b'"));
+    for (const client of [one, other]) {
+      while (heard.get(client)!.length < 2) hear(client, [await client.next()]);
+      expect(heard.get(client)).toEqual(['a', 'b']);
+    }
+    expect(await crew.servers()).toBeLessThanOrEqual(3);
+  });
+
   test('max_client_conn holds for all workers together', async () => {
     const crew = await startCrew(db.current, { max_client_conn: 5 });
     const all = await clients(crew, 5);
@@ -142,6 +177,36 @@ describe('limits', () => {
       await crew.stop();
     }
   });
+});
+
+test('a Unix socket belongs to the primary, and every worker serves it', async () => {
+  const directory = temporaryDirectory();
+  const crew = await startCrew(db.current, { unix_socket_dir: directory });
+  const { user, password, database } = db.current;
+  const socket = { host: directory, port: crew.port, user, password, database };
+  expect(readFileSync(join(directory, `.s.PGSQL.${crew.port}.lock`), 'utf8')).toContain(String(crew.pid));
+  for (let i = 0; i < 4; i += 1) expect(await queryOn(socket, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  expect(await crew.stop()).toBe(0);
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test('where one thing can not be had, nothing starts, and the reason is told', async () => {
+  const first = await startCrew(db.current);
+  await expect(startCrew(db.current, { listen_port: first.port })).rejects.toThrow('EADDRINUSE');
+  const blocker = createServer();
+  await new Promise<void>((done) => blocker.listen(0, '127.0.0.1', done));
+  const { port } = blocker.address() as AddressInfo;
+  await expect(startCrew(db.current, { http_listen_port: port })).rejects.toThrow('EADDRINUSE');
+  blocker.close();
+});
+
+test('a primary that is killed takes its workers with it', async () => {
+  const crew = await startCrew(db.current);
+  const workers = crew.workers();
+  const client = await crew.connect();
+  crew.signal('SIGKILL');
+  await client.readToEnd();
+  await waitUntil(() => workers.every((pid) => !existsSync(`/proc/${pid}`)));
 });
 
 describe('a worker that dies', () => {

@@ -66,13 +66,9 @@ export class Crew {
   }
 
   async up(): Promise<this> {
-    await waitUntil(
-      () => {
-        if (!this.isRunning) throw new Error(`it ended: ${JSON.stringify(this.log.slice(-5))}`);
-        return this.lines('pgsluice is up').length > 0;
-      },
-      { timeoutMs: 20_000 },
-    );
+    const isUp = () => this.lines('pgsluice is up').length > 0;
+    await waitUntil(() => isUp() || !this.isRunning, { timeoutMs: 20_000, what: 'pgsluice is up' });
+    if (!isUp()) throw new Error(`it ended: ${JSON.stringify(this.log.slice(-5))}`);
     const [line] = this.lines('pgsluice is up') as unknown as [{ addresses: string[]; http: number }];
     this.port = Number(/:(\d+)$/.exec(line.addresses[0]!)?.[1]);
     this.httpPort = line.http;
