@@ -310,6 +310,7 @@ export class App {
     await Promise.race([closed, delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#pidFile?.remove();
     this.log.info('pgsluice is down');
+    this.#logFile?.stream.close();
     this.#onStopped();
   }
 
