@@ -1,7 +1,7 @@
 // The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
 
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
 import { Guessing } from './auth/guessing.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
@@ -336,6 +336,7 @@ export class App {
   async #onShutdown(mode: ShutdownMode): Promise<void> {
     if ((mode !== 'wait_for_clients' && mode !== 'drain') || !this.config.settings.so_reuseport) return;
     await this.doors.closeBehindLast().catch((error: unknown) => this.observer.bug(error));
+    while (this.#host.loginTurns.length > 0) await immediate();
   }
 
   #apiParts(): ApiParts {
@@ -351,8 +352,16 @@ export class App {
     };
   }
 
-  /** A connection came in. */
+  /** A connection came in, of which nothing was read. */
   accept(socket: Socket, isUnix = false): void {
+    this.#host.loginTurns.admit(() => this.#admit(socket, isUnix));
+  }
+
+  #admit(socket: Socket, isUnix: boolean): void {
+    if (this.#stopping !== null) {
+      socket.destroy();
+      return;
+    }
     const { settings } = this.config;
     const { max_client_logins: limit } = settings;
     const { login } = this.clients.lists;

@@ -168,11 +168,13 @@ export class Stream {
     this.#listen(socket);
   }
 
-  /** Of a socket that was accepted. */
+  /** Of a socket that was accepted and not read so far (listen). */
   static accepted(socket: OwnedSocket, handler: StreamHandler, isUnix: boolean): Stream {
     const reads = ReadBuffer.ofClient();
     if (readInto(socket, reads, onRead)) ownReads(socket, reads);
-    return new Stream(socket, handler, isUnix);
+    const stream = new Stream(socket, handler, isUnix);
+    socket.resume();
+    return stream;
   }
 
   #listen(socket: OwnedSocket): void {
