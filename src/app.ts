@@ -1,7 +1,7 @@
 // The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
 
 import type { Socket } from 'node:net';
-import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
 import { Guessing } from './auth/guessing.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
