@@ -1,7 +1,7 @@
 // The composition root: builds everything, plugs the rooms together, owns the order of start and stop.
 
 import type { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import { Console } from './admin/console.ts';
 import { Guessing } from './auth/guessing.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
@@ -369,6 +369,7 @@ export class App implements Respondent {
     await Promise.race([closed, delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#pidFile?.remove();
     this.log.info(this.#crew === null ? 'pgsluice is down' : 'worker is down');
+    this.#logFile?.stream.close();
     this.#onStopped();
   }
 
@@ -394,6 +395,7 @@ export class App implements Respondent {
   async #onShutdown(mode: ShutdownMode): Promise<void> {
     if ((mode !== 'wait_for_clients' && mode !== 'drain') || !this.config.settings.so_reuseport) return;
     await this.doors.closeBehindLast().catch((error: unknown) => this.observer.bug(error));
+    while (this.#host.loginTurns.length > 0) await immediate();
   }
 
   #makeAnswers(): Answers {
@@ -421,8 +423,17 @@ export class App implements Respondent {
     };
   }
 
-  /** A connection came in. */
+  /** A connection came in, of which nothing was read. */
   accept(socket: Socket, isUnix = false): void {
+    this.#host.loginTurns.admit(() => this.#admit(socket, isUnix));
+  }
+
+  #admit(socket: Socket, isUnix: boolean): void {
+    // A worker's socket may have ended while it waited.
+    if (this.#stopping !== null || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
     const { settings } = this.config;
     const limit = this.#partOf(settings.max_client_logins);
     const { login } = this.clients.lists;

@@ -1051,6 +1051,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.#console?.close();
     // Even without an error: what was relayed before has to arrive.
     if (reason === 'eof' || reason === 'socket_error' || reason === 'tcp_user_timeout') this.stream.destroy();
+    else if (reason === 'client_terminated') this.stream.bye();
     else this.stream.end(isTold ? errorResponse(error) : null);
     this.#host.events.clientClosed(this, reason, error, detail);
     this.#host.gone(this);

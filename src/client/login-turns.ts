@@ -1,4 +1,4 @@
-// A storm of logins must not keep those who are served waiting: logins have so much of each turn of the event loop, and no more.
+// A storm of logins must not keep those who are served waiting: who comes in has so much of each turn of the event loop, and no more.
 
 /** A login costs about a tenth of a millisecond. What is served already waits for no more than this and one login. */
 const BUDGET_MS = 1;
@@ -15,7 +15,7 @@ export class LoginTurns {
   readonly #nextTurn: (callback: () => void) => void;
   #spentMs = 0;
   #isScheduled = false;
-  #waiting: { readonly who: LoggingIn; readonly chunk: Buffer }[] = [];
+  #waiting: (() => void)[] = [];
 
   /** nextTurn: after what the event loop has to do now. */
   constructor(
@@ -32,17 +32,32 @@ export class LoginTurns {
   }
 
   take(who: LoggingIn, chunk: Buffer): void {
-    if (this.#waiting.length === 0 && this.#spentMs < BUDGET_MS) this.#run(who, chunk);
-    else {
+    if (this.#mayRun) {
+      const started = this.#now();
+      who.takeLoginBytes(chunk);
+      this.#spentMs += this.#now() - started;
+    } else {
       who.holdBack();
-      this.#waiting.push({ who, chunk: Buffer.from(chunk) });
+      const own = Buffer.from(chunk);
+      this.#waiting.push(() => who.takeLoginBytes(own));
     }
     this.#schedule();
   }
 
-  #run(who: LoggingIn, chunk: Buffer): void {
+  /** A connection was accepted: a client is made of it, now or later. Nothing may be read from it meanwhile. */
+  admit(accept: () => void): void {
+    if (this.#mayRun) this.#run(accept);
+    else this.#waiting.push(accept);
+    this.#schedule();
+  }
+
+  get #mayRun(): boolean {
+    return this.#waiting.length === 0 && this.#spentMs < BUDGET_MS;
+  }
+
+  #run(work: () => void): void {
     const started = this.#now();
-    who.takeLoginBytes(chunk);
+    work();
     this.#spentMs += this.#now() - started;
   }
 
@@ -57,9 +72,9 @@ export class LoginTurns {
     this.#spentMs = 0;
     let taken = 0;
     while (taken < this.#waiting.length && this.#spentMs < BUDGET_MS) {
-      const { who, chunk } = this.#waiting[taken]!;
+      const work = this.#waiting[taken]!;
       taken += 1;
-      this.#run(who, chunk);
+      this.#run(work);
     }
     if (taken > 0) this.#waiting = this.#waiting.slice(taken);
     if (this.#waiting.length > 0) this.#schedule();

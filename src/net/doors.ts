@@ -27,15 +27,9 @@ export type DoorSet = Pick<
 >;
 
 export class Doors {
-  /** Nothing is read from what comes in: it is handed to another process. */
-  readonly #pauseOnConnect: boolean;
   readonly #tcp: Server[] = [];
   #unix: UnixDoor | null = null;
   #acceptedCount = 0;
-
-  constructor(pauseOnConnect = false) {
-    this.#pauseOnConnect = pauseOnConnect;
-  }
 
   /** Rejects with Node's own error, or one that names the setting; what is open then is closed by close(). */
   async open(settings: DoorSettings, accept: (socket: Socket, isUnix: boolean) => void): Promise<void> {
@@ -43,15 +37,13 @@ export class Doors {
     for (const host of listen_addr) {
       // Port 0: the free one that the first address got, on all of them.
       const options = { host, port: settings.listen_port || this.port, backlog, reusePort };
-      const accepted = (socket: Socket) => this.#accepted(socket, false, accept);
-      this.#tcp.push(await listen(options, accepted, this.#pauseOnConnect));
+      this.#tcp.push(await listen(options, (socket) => this.#accepted(socket, false, accept)));
     }
     const { unix_socket_dir: directory, unix_socket_mode, unix_socket_group: group } = settings;
     if (directory === '') return;
     const mode = Number.parseInt(unix_socket_mode, 8);
     const port = settings.listen_port || this.port;
-    const pauseOnConnect = this.#pauseOnConnect;
-    const options = { directory, port, backlog, mode, group, mayTakeOver: reusePort, pauseOnConnect };
+    const options = { directory, port, backlog, mode, group, mayTakeOver: reusePort };
     this.#unix = await openUnixDoor(options, (socket) => this.#accepted(socket, true, accept));
   }
 

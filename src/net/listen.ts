@@ -7,13 +7,9 @@ export type DoorOptions =
   | { readonly host: string; readonly port: number; readonly backlog: number; readonly reusePort: boolean }
   | { readonly path: string; readonly backlog: number };
 
-/** pauseOnConnect: nothing is read from the sockets. Rejects with Node's own error (EADDRINUSE, EACCES, …) when the address can't be had. */
-export function listen(
-  options: DoorOptions,
-  accept: (socket: Socket) => void,
-  pauseOnConnect = false,
-): Promise<Server> {
-  const server = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect }, accept);
+/** What is accepted is not read until a Stream is made of it. Rejects with Node's own error (EADDRINUSE, EACCES, …) when the address can't be had. */
+export function listen(options: DoorOptions, accept: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ noDelay: true, allowHalfOpen: false, pauseOnConnect: true }, accept);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     const wanted: ListenOptions = { ...options };

@@ -15,6 +15,9 @@ const REGULAR = 8_192;
 const MOST_SPARE = 16;
 
 const spare: Buffer[] = [];
+/** First ones of clients that are gone: a client that comes costs no new one. */
+const spareFirst: Buffer[] = [];
+const MOST_SPARE_FIRST = 256;
 let isPoisoned = false;
 
 /** For tests: what was read is overwritten as soon as nobody may look at it any more. */
@@ -40,17 +43,17 @@ export class ReadBuffer {
   #isNew = true;
   #isFirst = true;
 
-  private constructor(size: number) {
-    this.#regular = Buffer.allocUnsafeSlow(size);
-    this.current = this.#regular;
+  private constructor(first: Buffer) {
+    this.#regular = first;
+    this.current = first;
   }
 
   static ofClient(): ReadBuffer {
-    return new ReadBuffer(FIRST_OF_CLIENT);
+    return new ReadBuffer(spareFirst.pop() ?? Buffer.allocUnsafeSlow(FIRST_OF_CLIENT));
   }
 
   static ofServer(): ReadBuffer {
-    return new ReadBuffer(REGULAR);
+    return new ReadBuffer(Buffer.allocUnsafeSlow(REGULAR));
   }
 
   /** Node asks before the first read, more than once where it tries several addresses, and behind each read; undefined: the same. */
@@ -84,6 +87,12 @@ export class ReadBuffer {
       this.current = this.#regular;
     } else return;
     this.#isNew = true;
+  }
+
+  /** The socket is closed: nothing is read any more. */
+  close(): void {
+    const buffer = this.#regular;
+    if (buffer.length === FIRST_OF_CLIENT && spareFirst.length < MOST_SPARE_FIRST) spareFirst.push(buffer);
   }
 }
 

@@ -102,6 +102,10 @@ function onDrain(this: OwnedSocket): void {
 function onEnd(this: OwnedSocket): void {
   this[STREAM]!.ended(null);
 }
+function onClose(this: OwnedSocket): void {
+  this[STREAM]!.ended(null);
+  this[READS]?.close();
+}
 function onError(this: OwnedSocket, error: Error): void {
   this[STREAM]!.ended(error);
 }
@@ -164,11 +168,13 @@ export class Stream {
     this.#listen(socket);
   }
 
-  /** Of a socket that was accepted. */
+  /** Of a socket that was accepted and not read so far (listen). */
   static accepted(socket: OwnedSocket, handler: StreamHandler, isUnix: boolean): Stream {
     const reads = ReadBuffer.ofClient();
     if (readInto(socket, reads, onRead)) ownReads(socket, reads);
-    return new Stream(socket, handler, isUnix);
+    const stream = new Stream(socket, handler, isUnix);
+    socket.resume();
+    return stream;
   }
 
   #listen(socket: OwnedSocket): void {
@@ -178,7 +184,7 @@ export class Stream {
     if (socket[READS] === undefined) socket.on('data', this.#isTls ? onTlsData : onData);
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
-    socket.on('close', onEnd);
+    socket.on('close', onClose);
     socket.on('error', onError);
   }
 
@@ -189,7 +195,7 @@ export class Stream {
     socket.removeListener('data', onData);
     socket.removeListener('drain', onDrain);
     socket.removeListener('end', onEnd);
-    socket.removeListener('close', onEnd);
+    socket.removeListener('close', onClose);
     socket.removeListener('error', onError);
     socket.on('error', ignore);
     socket.pause();
@@ -416,6 +422,13 @@ export class Stream {
     socket.once('close', () => clearTimeout(deadline));
     if (lastBytes === null) socket.end();
     else socket.end(lastBytes);
+  }
+
+  /** The peer has said good-bye, so nobody waits for its end of the connection: what was written arrives all the same. */
+  bye(): void {
+    this.flush();
+    if (this.#isTls || this.#socket.writableLength > 0) this.end(null);
+    else this.destroy();
   }
 
   /** Closes at once; unsent bytes are lost. */

@@ -18,8 +18,6 @@ export interface UnixDoorOptions {
   readonly group: string;
   /** A socket that another process listens on becomes ours, without a moment in which nobody does. */
   readonly mayTakeOver: boolean;
-  /** Nothing is read from what comes in. */
-  readonly pauseOnConnect: boolean;
 }
 
 /** Linux: sun_path without its zero byte. */
@@ -60,13 +58,13 @@ export function isInOwnDirectory(path: string): boolean {
 
 /** Rejects with a reason that names the socket. */
 export async function openUnixDoor(options: UnixDoorOptions, accept: (socket: Socket) => void): Promise<UnixDoor> {
-  const { directory, port, backlog, mayTakeOver, pauseOnConnect } = options;
+  const { directory, port, backlog, mayTakeOver } = options;
   const path = socketPath(directory, port);
   if (Buffer.byteLength(path) > MAX_PATH_BYTES)
     throw new Error(
       `unix_socket_dir: ${path} is longer than the ${MAX_PATH_BYTES} bytes that a socket's path may have`,
     );
-  if (path.startsWith('\0')) return new UnixDoor(path, await listen({ path, backlog }, accept, pauseOnConnect), null);
+  if (path.startsWith('\0')) return new UnixDoor(path, await listen({ path, backlog }, accept), null);
   const lock = new SocketLock(path);
   await lock.claim(mayTakeOver);
   try {
@@ -79,11 +77,11 @@ export async function openUnixDoor(options: UnixDoorOptions, accept: (socket: So
 
 /** Under another name first: who comes finds the right mode and group, and a socket that is taken over is replaced at once. */
 async function listenAt(path: string, options: UnixDoorOptions, accept: (socket: Socket) => void): Promise<Server> {
-  const { directory, port, backlog, mode, group, pauseOnConnect } = options;
+  const { directory, port, backlog, mode, group } = options;
   // No longer than the name that it will have.
   const early = join(directory, `.${port.toString(36)}.${process.pid.toString(36)}`);
   rmSync(early, { force: true });
-  const server = await listen({ path: early, backlog }, accept, pauseOnConnect);
+  const server = await listen({ path: early, backlog }, accept);
   try {
     if (group !== '') chownSync(early, -1, groupId(group));
     chmodSync(early, mode);

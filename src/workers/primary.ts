@@ -47,7 +47,7 @@ export class Primary {
   readonly #options: PrimaryOptions;
   readonly #logFile: LogFile | null;
   readonly #pidFile: PidFile | null;
-  readonly #doors = new Doors(true);
+  readonly #doors = new Doors();
   readonly #hands = new Map<number, Hand>();
   readonly #rebirth = new Rebirth();
   readonly #lasting = new Lasting();

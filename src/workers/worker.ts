@@ -15,6 +15,8 @@ import { ALL, WorkerShares } from './shares.ts';
 
 const TICK_MS = 100;
 
+function ignore(): void {}
+
 export class Worker implements Crew, Team {
   readonly worker: number;
   readonly workers: number;
@@ -125,17 +127,18 @@ export class Worker implements Crew, Team {
   /** Where its share of max_client_conn is used up, a connection waits until the primary has said whether there is more. */
   #take(socket: Socket, isUnix: boolean): void {
     socket.once('close', this.#onLeft);
+    // Node reads from it already, while nobody listens yet.
+    socket.on('error', ignore);
     this.#held += 1;
     const room = this.shares.makeRoom();
     const enter = () => {
       this.#held -= 1;
-      if (!socket.destroyed) this.doors.hand(socket, isUnix);
+      this.doors.hand(socket, isUnix);
     };
     if (room === null) {
       enter();
       return;
     }
-    socket.on('error', () => {});
     void room.then(enter);
   }
 

@@ -53,3 +53,18 @@ test('a login that costs more than a turn still has its turn', () => {
   turn();
   expect(taken).toEqual(['a1', 'b1', 'c1']);
 });
+
+test('connections that were accepted share the turn with logins, in order', () => {
+  const { logins, client, taken, turn } = stage(0.6);
+  const accept = (name: string) => logins.admit(() => client(name).takeLoginBytes(Buffer.from('0')));
+  accept('a');
+  logins.take(client('b'), Buffer.from('1'));
+  accept('c');
+  logins.take(client('d'), Buffer.from('1'));
+  accept('e');
+  expect(taken).toEqual(['a0', 'b1']);
+  turn();
+  expect(taken).toEqual(['a0', 'b1', 'c0', 'd1']);
+  turn();
+  expect(taken).toEqual(['a0', 'b1', 'c0', 'd1', 'e0']);
+});
