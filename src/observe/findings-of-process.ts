@@ -30,7 +30,7 @@ export function processFindings({ bug, stall, lateMs }: ProcessFacts, wallNow: n
       code: 'loop_late',
       title: `The event loop is ${took(lateMs)} late (p99 of a minute)`,
       detail: 'Every query waits for it.',
-      advice: 'The process has too little CPU: raise its limit, or run another beside it (so_reuseport).',
+      advice: 'The process has too little CPU: raise its limit, or workers.',
     });
   return findings;
 }
