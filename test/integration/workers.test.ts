@@ -369,6 +369,21 @@ describe('orders', () => {
   });
 });
 
+test('so_reuseport: a second pooler takes over without a gap, and the first ends with its last client', async () => {
+  const settings = { so_reuseport: true, shutdown_mode: 'drain', shutdown_min_wait: 0 };
+  const old = await startCrew(db.current, settings);
+  const client = await old.connect();
+  await client.query('BEGIN');
+  const next = await startCrew(db.current, { ...settings, listen_port: old.port });
+  old.signal('SIGTERM');
+  await waitUntil(() => old.lines('shutdown').length === 2);
+  for (let i = 0; i < 30; i += 1) expect(await next.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  expect(old.isRunning).toBe(true);
+  await client.query('COMMIT');
+  expect(await old.exited).toBe(0);
+  expect(await next.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
+
 describe('one picture', () => {
   test('SHOW sums what the workers have', async () => {
     const crew = await startCrew(db.current);
