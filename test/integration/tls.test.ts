@@ -3,9 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import pg from 'pg';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import { Authority, type Certificate, encryptPostgres } from '../support/certificates.ts';
-import { queryOn, usePrivatePostgres } from '../support/postgres.ts';
+import { startCrew } from '../support/crew.ts';
+import { queryOn, type TestDatabase, usePrivatePostgres } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { cancel } from '../support/wire.ts';
 import { expectNever, poolerFor } from './settings/for-settings.ts';
@@ -270,3 +271,11 @@ function say(port: number, bytes: Buffer): Promise<Buffer> {
     socket.on('close', () => done(Buffer.concat(chunks)));
   });
 }
+
+test('workers: the place of an encrypted server goes to the other worker when its connection is closed', async () => {
+  const settings = { default_pool_size: 1, server_tls_sslmode: 'verify-full', server_tls_ca_file: ca.certFile };
+  const query = (sql: string) => queryOn(target(), sql);
+  const crew = await startCrew({ ...target(), query } as TestDatabase, settings);
+  const all = [await crew.connect(), await crew.connect()];
+  for (let i = 0; i < 3; i += 1) for (const client of all) expect(await client.rows('SELECT 1')).toEqual([['1']]);
+});

@@ -158,6 +158,14 @@ describe('limits', () => {
     expect(await crew.servers()).toBeLessThanOrEqual(3);
   });
 
+  test('a server that is held and not used is taken back for a client of another worker', async () => {
+    const crew = await startCrew(db.current, { default_pool_size: 1, leak_detection_threshold: '500ms' });
+    const [one, other] = await pair(crew);
+    await one.query('BEGIN');
+    expect(await other.rows('SELECT 1')).toEqual([['1']]);
+    expect((await one.query('SELECT 1')).map(({ fields }) => fields?.C)).toContain('25P03');
+  });
+
   test('max_client_conn holds for all workers together', async () => {
     const crew = await startCrew(db.current, { max_client_conn: 5 });
     const all = await clients(crew, 5);
