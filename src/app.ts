@@ -466,7 +466,7 @@ export class App {
         return app.control.isOpen;
       },
       get isTlsReady() {
-        return app.tls.door !== null;
+        return app.tls.acceptor !== null;
       },
       get isSocketOurs() {
         return app.doors.isSocketOurs;
@@ -482,8 +482,8 @@ export class App {
     return {
       clock: app.clock,
       gatekeeper: app.#gatekeeper,
-      get tlsDoor() {
-        return app.tls.door;
+      get tlsAcceptor() {
+        return app.tls.acceptor;
       },
       events: app.observer,
       lists: app.clients.lists,
