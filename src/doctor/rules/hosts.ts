@@ -1,4 +1,5 @@
 // Rules: what the hosts are, and how their names are found.
+import { identifier } from '../change.ts';
 import type { Facts, PoolFacts, SessionFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
@@ -14,9 +15,15 @@ export function hostRules(facts: Facts): Finding[] {
         rule: 'dns',
         severity: 'error',
         about: key,
-        fact: `the name ${host} is not found: ${lookup.error}`,
+        fact:
+          lookup.code === 'EAI_AGAIN'
+            ? `nobody could be asked for the name ${host}: ${lookup.error}`
+            : `the name ${host} is not found: ${lookup.error}`,
         consequence: 'No server can be opened: every client waits and fails.',
-        change: 'databases: { NAME: { host: … } }',
+        change:
+          lookup.code === 'EAI_AGAIN'
+            ? 'nameserver in /etc/resolv.conf, or dnsPolicy of the pod'
+            : 'databases: { NAME: { host: … } }',
       });
     else if (lookup.ms > SLOW_LOOKUP_MS)
       findings.push({
@@ -45,7 +52,7 @@ export function hostRules(facts: Facts): Finding[] {
           plan === 'force_custom_plan'
             ? 'Each execution of a prepared statement is planned anew: sharing them saves the parsing only.'
             : 'Prepared statements are planned without their values: those with uneven data may get much slower.',
-        change: `ALTER ROLE ${user} RESET plan_cache_mode  # or the same of the database or in postgresql.conf`,
+        change: `ALTER ROLE ${identifier(user)} RESET plan_cache_mode  # or the same of the database or in postgresql.conf`,
       });
   }
   return findings;
@@ -59,8 +66,6 @@ function ofRoles(group: readonly PoolFacts[]): Finding[] {
   const { database, user, settings } = first;
   const wish = settings.target_session_attrs;
   const about = `pool ${database}/${user}`;
-  const isReadOnly = (session: SessionFacts) =>
-    session.isInRecovery || session.values.get('default_transaction_read_only') === 'on';
   const say = (rest: Omit<Finding, 'about'>): Finding[] => [{ about, ...rest }];
   const tell = sessions
     .map(
@@ -79,12 +84,14 @@ function ofRoles(group: readonly PoolFacts[]): Finding[] {
       change: `databases: { ${database}: { target_session_attrs: read-write } }  # with a host that takes writes; or read-only, if that is meant`,
     });
   }
-  const fits = (session: SessionFacts) => {
-    if (wish === 'primary') return !session.isInRecovery;
-    if (wish === 'standby') return session.isInRecovery;
-    return isReadOnly(session) === (wish === 'read-only');
+  // Of what is not known it may be the right one.
+  const isOther = (session: SessionFacts) => {
+    if (wish === 'primary') return session.isInRecovery === true;
+    if (wish === 'standby') return session.isInRecovery === false;
+    const isReading = isReadOnly(session);
+    return isReading !== null && isReading !== (wish === 'read-only');
   };
-  if (sessions.length < group.length || sessions.some(fits)) return [];
+  if (sessions.length < group.length || !sessions.every(isOther)) return [];
   return say({
     rule: 'no-host-fits',
     severity: 'error',
@@ -92,4 +99,11 @@ function ofRoles(group: readonly PoolFacts[]): Finding[] {
     consequence: 'No host is what is wanted: no server can be opened, every client waits and fails.',
     change: `databases: { ${database}: { target_session_attrs: any } }  # or a host that fits`,
   });
+}
+
+/** null: it is not known. */
+function isReadOnly({ isInRecovery, values }: SessionFacts): boolean | null {
+  const isDefault = values.get('default_transaction_read_only');
+  if (isInRecovery === true || isDefault === 'on') return true;
+  return isInRecovery === null || isDefault === undefined ? null : false;
 }
