@@ -169,3 +169,15 @@ export function sessionOn(facts: Facts, server: string): SessionFacts | null {
   for (const { server: on, login } of facts.pools) if (on === server && login.kind === 'done') return login.session;
   return null;
 }
+
+/** Whoever has a pool on this server has another host, where the login has succeeded. */
+export function isServedElsewhere({ pools }: Facts, server: string): boolean {
+  return pools
+    .filter((pool) => pool.server === server)
+    .every(({ database, user }) =>
+      pools.some(
+        (pool) =>
+          pool.server !== server && pool.database === database && pool.user === user && pool.login.kind === 'done',
+      ),
+    );
+}

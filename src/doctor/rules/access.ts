@@ -7,7 +7,6 @@ import {
   NOTHING_SEEN,
   type PoolFacts,
   type RoleFacts,
-  type ServerFacts,
   type SessionFacts,
   sessionOn,
 } from '../facts.ts';
@@ -19,7 +18,6 @@ const SOON_MS = 14 * DAY_MS;
 export function accessRules(facts: Facts): Finding[] {
   const catalogOf = (pool: PoolFacts) => facts.servers.get(pool.server)?.catalog ?? NOTHING_SEEN;
   return [
-    ...[...facts.servers.values()].flatMap((server) => ofReach(server, facts.pools)),
     ...facts.pools.flatMap(ofLogin),
     ...facts.pools.flatMap((pool) => ofExpiry(pool, catalogOf(pool).roles?.get(pool.user), facts.now)),
     ...facts.pools.flatMap((pool) => ofSecret(pool, catalogOf(pool).secrets?.get(pool.user) ?? null)),
@@ -27,29 +25,6 @@ export function accessRules(facts: Facts): Finding[] {
       ...ofEncryption(key, sessionOn(facts, key)),
       ...ofHba(key, catalog.hbaErrors ?? []),
     ]),
-  ];
-}
-
-/** What to look at when nobody answers, by the system's code. */
-const ways: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'databases: { NAME: { host: …, port: … } }  # nobody listens there; or listen_addresses in Postgres',
-  ENOENT: 'databases: { NAME: { host: the folder of unix_socket_directories } }',
-  EACCES: 'unix_socket_permissions in Postgres, and who may enter the folder of the socket',
-};
-const WAY = 'databases: { NAME: { host: …, port: … } }  # or what a firewall or NetworkPolicy lets through';
-
-function ofReach({ key, unreached }: ServerFacts, pools: readonly PoolFacts[]): Finding[] {
-  if (unreached === null) return [];
-  const names = [...new Set(pools.filter(({ server }) => server === key).map(({ database }) => database))];
-  return [
-    {
-      rule: 'unreachable',
-      severity: 'error',
-      about: key,
-      fact: `${key} can not be reached: ${unreached.message} (${unreached.code})`,
-      consequence: `No server can be opened there: clients of ${names.slice(0, 4).join(', ')}${names.length > 4 ? ' and others' : ''} wait and fail.`,
-      change: ways[unreached.code] ?? WAY,
-    },
   ];
 }
 

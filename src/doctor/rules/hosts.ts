@@ -1,6 +1,6 @@
-// Rules: what the hosts are, and how their names are found.
+// Rules: whether the hosts are there, how their names are found, and what they are.
 import { identifier } from '../change.ts';
-import type { Facts, PoolFacts, SessionFacts } from '../facts.ts';
+import { type Facts, isServedElsewhere, type PoolFacts, type ServerFacts, type SessionFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
 /** A lookup that takes longer is felt at each new connection. */
@@ -8,18 +8,20 @@ const SLOW_LOOKUP_MS = 250;
 
 export function hostRules(facts: Facts): Finding[] {
   const findings: Finding[] = [];
-  for (const { key, host, lookup } of facts.servers.values()) {
+  for (const server of facts.servers.values()) {
+    const { key, host, lookup } = server;
+    findings.push(...ofReach(server, facts));
     if (lookup === null) continue;
     if ('error' in lookup)
       findings.push({
         rule: 'dns',
-        severity: 'error',
+        severity: isServedElsewhere(facts, key) ? 'warning' : 'error',
         about: key,
         fact:
           lookup.code === 'EAI_AGAIN'
             ? `nobody could be asked for the name ${host}: ${lookup.error}`
             : `the name ${host} is not found: ${lookup.error}`,
-        consequence: 'No server can be opened: every client waits and fails.',
+        consequence: 'No server can be opened there: clients that have no other host wait and fail.',
         change:
           lookup.code === 'EAI_AGAIN'
             ? 'nameserver in /etc/resolv.conf, or dnsPolicy of the pod'
@@ -56,6 +58,31 @@ export function hostRules(facts: Facts): Finding[] {
       });
   }
   return findings;
+}
+
+/** What to look at when nobody answers, by the system's code. */
+const ways: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'databases: { NAME: { host: …, port: … } }  # nobody listens there; or listen_addresses in Postgres',
+  ENOENT: 'databases: { NAME: { host: the folder of unix_socket_directories } }',
+  EACCES: 'unix_socket_permissions in Postgres, and who may enter the folder of the socket',
+};
+const WAY = 'databases: { NAME: { host: …, port: … } }  # or what a firewall or NetworkPolicy lets through';
+
+function ofReach({ key, unreached }: ServerFacts, facts: Facts): Finding[] {
+  if (unreached === null) return [];
+  const names = [...new Set(facts.pools.filter(({ server }) => server === key).map(({ database }) => database))];
+  const clients = `clients of ${names.slice(0, 4).join(', ')}${names.length > 4 ? ' and others' : ''}`;
+  const isServed = isServedElsewhere(facts, key);
+  return [
+    {
+      rule: 'unreachable',
+      severity: isServed ? 'warning' : 'error',
+      about: key,
+      fact: `${key} can not be reached: ${unreached.message} (${unreached.code})`,
+      consequence: `No server can be opened there: ${clients} ${isServed ? 'have the other hosts only' : 'wait and fail'}.`,
+      change: ways[unreached.code] ?? WAY,
+    },
+  ];
 }
 
 /** What the hosts of one pool are, against target_session_attrs. */

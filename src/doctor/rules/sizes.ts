@@ -1,5 +1,5 @@
 // Rules: pools times sizes times replicas, against what Postgres lets in.
-import { durationBelow } from '../change.ts';
+import { durationBelow, identifier } from '../change.ts';
 import { demandOf, distinct, fittingSize } from '../demand.ts';
 import { type Facts, limitOf, type PoolFacts, type ServerFacts, sessionOn } from '../facts.ts';
 import type { Finding } from '../finding.ts';
@@ -46,6 +46,7 @@ function ofServer(facts: Facts, { key, catalog }: ServerFacts): Finding[] {
 
 function ofRoles(facts: Facts): Finding[] {
   const findings: Finding[] = [];
+  const each = (limit: number) => Math.max(1, Math.floor(limit / facts.told.replicas));
   for (const { key, catalog } of facts.servers.values()) {
     for (const user of new Set(facts.pools.filter(({ server }) => server === key).map((pool) => pool.user))) {
       const role = catalog.roles?.get(user);
@@ -60,7 +61,7 @@ function ofRoles(facts: Facts): Finding[] {
             about: `${key} role ${user}`,
             fact: `${demand.arithmetic} = ${demand.connections} connections; CONNECTION LIMIT of the role is ${role.connectionLimit}`,
             consequence: `Under load Postgres refuses logins: too many connections for role "${user}" (53300).`,
-            change: `users: { ${user}: { max_user_connections: ${Math.max(1, Math.floor(role.connectionLimit / facts.told.replicas))} } }`,
+            change: `users: { ${user}: { max_user_connections: ${each(role.connectionLimit)} } }  # or ALTER ROLE ${identifier(user)} CONNECTION LIMIT ${demand.connections}`,
           });
       }
       if (role?.isSuperuser)
@@ -80,6 +81,7 @@ function ofRoles(facts: Facts): Finding[] {
 
 function ofDatabases(facts: Facts): Finding[] {
   const findings: Finding[] = [];
+  const each = (limit: number) => Math.max(1, Math.floor(limit / facts.told.replicas));
   for (const { key, catalog } of facts.servers.values()) {
     for (const dbname of new Set(facts.pools.filter(({ server }) => server === key).map((pool) => pool.dbname))) {
       const limit = catalog.databases?.get(dbname)?.connectionLimit ?? -1;
@@ -92,7 +94,7 @@ function ofDatabases(facts: Facts): Finding[] {
         about: `${key} database ${dbname}`,
         fact: `${demand.arithmetic} = ${demand.connections} connections; CONNECTION LIMIT of the database is ${limit}`,
         consequence: `Under load Postgres refuses logins: too many connections for database "${dbname}" (53300).`,
-        change: `databases: { ${dbname}: { max_db_connections: ${Math.max(1, Math.floor(limit / facts.told.replicas))} } }`,
+        change: `databases: { ${dbname}: { max_db_connections: ${each(limit)} } }  # or ALTER DATABASE ${identifier(dbname)} CONNECTION LIMIT ${demand.connections}`,
       });
     }
   }

@@ -62,3 +62,31 @@ test('transaction_timeout of Postgres 17 ends sessions, so ours has to be shorte
   const ours = `transaction_timeout: 4s\n${YAML}`;
   expect(rules(factsOf({ values: { transaction_timeout: '5000' }, yaml: ours }))).toEqual([]);
 });
+
+test('a host that is not reached is a warning where another one serves, and an error where none does', () => {
+  const facts = factsOf();
+  const lost = {
+    ...facts.servers.get('db:5432')!,
+    key: 'gone:5432',
+    unreached: { code: 'ECONNREFUSED', message: 'no' },
+  };
+  const [pool] = facts.pools;
+  const gone = { ...pool!, server: 'gone:5432', login: { kind: 'unreached' } as const };
+  const found = (pools: Facts['pools']) =>
+    findingsOf({ ...facts, pools, servers: new Map([...facts.servers, ['gone:5432', lost]]) })[0];
+  expect(found([...facts.pools, gone])).toMatchObject({ rule: 'unreachable', severity: 'warning' });
+  expect(found(facts.pools.slice(1).concat(gone))).toMatchObject({ rule: 'unreachable', severity: 'error' });
+});
+
+test('connections of the application are held against one pool as such, against several with a proviso', () => {
+  const told = { replicas: 1, appPoolSize: 50, appInstances: 1 };
+  const facts = factsOf({ yaml: YAML.replace('pool_size: 10', 'pool_size: 10, pool_mode: session') });
+  const [one] = facts.pools;
+  const found = (pools: Facts['pools']) =>
+    findingsOf({ ...facts, told, pools }).filter(({ rule }) => rule === 'session-mode-too-small');
+  expect(found([one!])).toMatchObject([{ severity: 'error', fact: expect.not.stringContaining('if all') }]);
+  expect(found(facts.pools)).toMatchObject([
+    { severity: 'warning', about: 'pool a/u', fact: expect.stringContaining('if all of them are of this pool') },
+    { severity: 'warning', about: 'pool a/v' },
+  ]);
+});
