@@ -55,7 +55,7 @@ export type LoginFacts =
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   /** Nobody has answered: what is told of the server. */
   | { readonly kind: 'unreached' }
-  | { readonly kind: 'unchecked'; readonly why: string };
+  | { readonly kind: 'unchecked'; readonly why: string; readonly how: string };
 
 /** What a session of this user in this database is like: ALTER ROLE and ALTER DATABASE have a say in it. */
 export interface SessionFacts {

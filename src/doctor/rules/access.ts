@@ -39,7 +39,7 @@ const repairs: Readonly<Record<string, string>> = {
   '57P03': 'ask again when Postgres has started',
 };
 
-function ofLogin({ database, user, server, login, secret }: PoolFacts): Finding[] {
+function ofLogin({ database, user, server, login }: PoolFacts): Finding[] {
   const about = `pool ${database}/${user}`;
   if (login.kind === 'unreached') return [];
   if (login.kind === 'unchecked')
@@ -50,10 +50,7 @@ function ofLogin({ database, user, server, login, secret }: PoolFacts): Finding[
         about,
         fact: `The login to ${server} could not be tried: ${login.why}`,
         consequence: 'Nothing that depends on this session was looked at.',
-        change:
-          secret === 'plain'
-            ? 'repair what is told of the server, and ask again'
-            : `users: { ${user}: { password_env: … } }  # in a copy of the file, for the doctor alone`,
+        change: login.how,
       },
     ];
   if (login.kind === 'refused')

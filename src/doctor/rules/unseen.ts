@@ -41,7 +41,7 @@ function ofStranger({ key, host, port, lookup }: ServerFacts, pools: readonly Po
     unchecked(
       'no-session',
       key,
-      'Nobody could log in: whether there is room for the pools, connection limits, time limits, what the host is, pg_hba.conf',
+      'Nobody could log in, so it is not known whether there is room for the pools, which connection limits and time limits hold, what the host is, and whether pg_hba.conf is right',
       isLost ? `getent hosts ${host}  # from this machine; then ask again` : how,
     ),
   ];

@@ -188,3 +188,19 @@ describe('a Postgres that nobody gets to', () => {
     ]);
   });
 });
+
+test('a login that the doctor can not try is no error of Postgres, and is told with the way to try it', async () => {
+  const scram = `SCRAM-SHA-256$4096:${Buffer.alloc(16).toString('base64')}$${'A'.repeat(43)}=:${'A'.repeat(43)}=`;
+  const cases = [
+    { database: { host: '@pgsluice-nowhere' }, how: /^psql 'host=@pgsluice-nowhere port=\d+ user=web dbname=shop'/ },
+    { database: { password: scram }, how: /^users: \{ web: \{ password_env: … \} \} {2}# in a copy of the file/ },
+  ];
+  for (const { database, how } of cases) {
+    const findings = await diagnose({ database, settings: { server_tls_sslmode: 'prefer' } });
+    expect(findings.filter(({ severity }) => severity !== 'unchecked')).toEqual([]);
+    expect(findings).toMatchObject([
+      { rule: 'login', change: expect.stringMatching(how) },
+      { rule: 'no-session', change: expect.stringMatching(/^psql /) },
+    ]);
+  }
+});
