@@ -6,6 +6,8 @@ import { table } from './table.ts';
 
 const COLUMNS = socketColumns((row) => row.state);
 
-export const showClients = table(COLUMNS, ({ snapshot }) =>
-  clientRows(snapshot).filter((row) => row.state !== 'login'),
+export const showClients = table(
+  COLUMNS,
+  ({ snapshot }) => clientRows(snapshot).filter((row) => row.state !== 'login'),
+  { kind: 'joined' },
 );

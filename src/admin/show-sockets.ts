@@ -2,6 +2,7 @@
 // what it has in one buffer with positions is two counts here, of what was not read and of what was not sent.
 
 import { clientRows, type Sources, serverRows } from '../observe/snapshot.ts';
+import { by } from './merge.ts';
 import { isServer, type SocketRow, socketColumns } from './socket-columns.ts';
 import { int, table } from './table.ts';
 
@@ -24,8 +25,13 @@ function stateOf(row: SocketRow): string {
 
 const sockets = (snapshot: Sources): SocketRow[] => [...clientRows(snapshot), ...serverRows(snapshot)];
 
-export const showSockets = table(COLUMNS, ({ snapshot }) => sockets(snapshot));
+/** Clients before servers. */
+const JOINED = { kind: 'joined', order: by('type') } as const;
 
-export const showActiveSockets = table(COLUMNS, ({ snapshot }) =>
-  sockets(snapshot).filter((row) => row.unreadBytes > 0 || row.unsentBytes > 0),
+export const showSockets = table(COLUMNS, ({ snapshot }) => sockets(snapshot), JOINED);
+
+export const showActiveSockets = table(
+  COLUMNS,
+  ({ snapshot }) => sockets(snapshot).filter((row) => row.unreadBytes > 0 || row.unsentBytes > 0),
+  JOINED,
 );

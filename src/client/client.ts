@@ -939,7 +939,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   /** What it made is on this server alone, so it keeps it beyond the transaction. */
   #isPinned(server: Server): boolean {
     if (!this.#isBound(server)) return false;
-    const { max_pinned_servers: limit } = this.pool!.settings;
+    const limit = this.pool!.maxPinned;
     const isPassing = server.pins === Suspect.Listen && this.#listening?.isPassing === true;
     if (limit === 0 || isPassing || this.pool!.pinnedServers <= limit) {
       this.pool!.stats.pinnedXactCount += 1;

@@ -1,6 +1,8 @@
 // Advice for every pool: worked out now and then, told in the log when it changes, and there for whoever asks.
 
 import type { Advice } from '../advisor/advice.ts';
+import type { Measured } from '../advisor/measured.ts';
+import { mergeMeasured, tellMeasured } from '../advisor/merge-measured.ts';
 import { advise } from '../advisor/model.ts';
 import { printable } from '../guard/exhaustion.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -8,6 +10,7 @@ import type { Pools } from '../pool/pools.ts';
 import type { Logger } from './log.ts';
 import { Peaks } from './peaks.ts';
 import { Samples } from './samples.ts';
+import type { MeasuredRow, Team } from './team.ts';
 import type { RecentTimes } from './times.ts';
 
 /** Of one pool; the pools take turns, so that no tick of the timer works for two. */
@@ -26,6 +29,8 @@ interface Known {
   readonly peaks: Peaks;
 }
 
+type Names = Pick<Pool, 'database' | 'user'>;
+
 export interface AdviceRow {
   readonly database: string;
   readonly user: string;
@@ -38,10 +43,14 @@ export class Advisor {
   readonly #triedAt = new WeakMap<Pool, number>();
   readonly #times: RecentTimes;
   readonly #log: Logger;
+  readonly #team: Team | null;
+  #isAsking = false;
 
-  constructor(times: RecentTimes, log: Logger) {
+  /** team: null where the pooler is this process alone. */
+  constructor(times: RecentTimes, log: Logger, team: Team | null = null) {
     this.#times = times;
     this.#log = log;
+    this.#team = team;
   }
 
   /** From the timer. */
@@ -49,13 +58,41 @@ export class Advisor {
     this.#samples.tick(pools, now);
     for (const pool of pools) {
       if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
+      if (this.#team !== null && this.#isAsking) return;
       this.#triedAt.set(pool, now);
+      if (this.#team !== null) {
+        void this.#askAll(pool, this.#team, now);
+        return;
+      }
       const advice = this.#work(pool, pools, now);
       if (advice === null) continue;
       this.#remember(pool, now);
       this.#tell(pool, now);
       return;
     }
+  }
+
+  /** Each worker works it out for its own pools; the first that has the pool tells the log. */
+  async #askAll(pool: Pool, team: Team, now: number): Promise<void> {
+    this.#isAsking = true;
+    const { database, user } = pool;
+    const answers = await team.ask('measured', { database, user }).catch(() => []);
+    this.#isAsking = false;
+    const rows = answers.flatMap(({ worker, answer }) => answer.map(({ measured }) => ({ worker, measured })));
+    if (rows.length === 0) return;
+    this.#know(pool, advise(mergeMeasured(rows.map(({ measured }) => measured))), now);
+    this.#remember(pool, now);
+    if (rows[0]!.worker === team.worker) this.#tell(pool, now);
+  }
+
+  /** What this worker has measured, for a picture of all of them. of: this pool only. */
+  told(pools: Pools, now: number, of: Names | null = null): MeasuredRow[] {
+    return [...pools].flatMap((pool) => {
+      const { database, user } = pool;
+      if (of !== null && (of.database !== database || of.user !== user)) return [];
+      const measured = this.#measured(pool, pools, now);
+      return measured === null ? [] : [{ database, user, measured: tellMeasured(measured) }];
+    });
   }
 
   /** null: nothing is kept of this pool, because there are too many or advice_wait_target is 0. */
@@ -79,14 +116,21 @@ export class Advisor {
     });
   }
 
+  #measured(pool: Pool, pools: Pools, now: number): Measured | null {
+    return this.#samples.measured(pool, pools, this.#times, this.#known.get(pool)?.peaks.most(now) ?? null);
+  }
+
   #work(pool: Pool, pools: Pools, now: number): Advice | null {
-    const known = this.#known.get(pool);
-    const measured = this.#samples.measured(pool, pools, this.#times, known?.peaks.most(now) ?? null);
+    const measured = this.#measured(pool, pools, now);
     if (measured === null) {
       this.#known.delete(pool);
       return null;
     }
-    const advice = advise(measured);
+    return this.#know(pool, advise(measured), now);
+  }
+
+  #know(pool: Pool, advice: Advice, now: number): Advice {
+    const known = this.#known.get(pool);
     if (known === undefined) this.#known.set(pool, { advice, at: now, since: now, told: '', peaks: new Peaks() });
     else {
       if (!isSame(known.advice, advice)) known.since = now;
@@ -131,6 +175,15 @@ export class Advisor {
       'advice',
     );
   }
+}
+
+/** Of what all workers have measured. */
+export function adviceOfAll(answers: readonly (readonly MeasuredRow[])[]): AdviceRow[] {
+  const byPool = Map.groupBy(answers.flat(), ({ database, user }) => `${database}\0${user}`);
+  return [...byPool.values()].map((rows) => {
+    const { database, user } = rows[0]!;
+    return { database, user, advice: advise(mergeMeasured(rows.map(({ measured }) => measured))) };
+  });
 }
 
 /** Sizes that differ by a tenth say the same. */

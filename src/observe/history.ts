@@ -1,7 +1,7 @@
 // The last quarter of an hour, second by second, of all pools together and of each: whoever looks has mostly come too late.
 
 import type { Pool } from '../pool/pool.ts';
-import { type BucketCounts, type Histogram, LastMinute, quantile, since, total } from '../util/histogram.ts';
+import { addCounts, type BucketCounts, type Histogram, LastMinute, quantile, since, total } from '../util/histogram.ts';
 import { addOccupancy, noOccupancy, OCCUPANCY_KEYS, type Occupancy, occupancyOf } from './occupancy.ts';
 import { poolRow, type Sources } from './snapshot.ts';
 
@@ -192,10 +192,6 @@ function addSum(all: Sum, own: Sum): void {
   all.xactCount += own.xactCount;
   all.queryCount += own.queryCount;
   all.refused += own.refused;
-}
-
-export function addCounts(sum: Float64Array, counts: BucketCounts): void {
-  for (let i = 0; i < sum.length; i += 1) sum[i]! += counts[i]!;
 }
 
 function sampleOf(sum: Sum, at: number): HistorySample {

@@ -1,18 +1,17 @@
 // What Prometheus reads: made from the snapshot when it asks, so that counting costs the data plane nothing more.
 
-import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
+import { aggregateText, inTurns, tellMetrics } from './aggregate.ts';
 import { Families } from './families.ts';
 import { LabelNames } from './label-names.ts';
 import { addApplications } from './metrics-of-applications.ts';
 import { addPgbouncer } from './metrics-of-pgbouncer.ts';
 import { addPools } from './metrics-of-pools.ts';
 import { addProcess } from './metrics-of-process.ts';
+import { addWorker } from './metrics-of-workers.ts';
 import type { MetricsSources, Picture } from './picture.ts';
 import { poolRows } from './snapshot.ts';
-
-/** Clients are served between two parts of a scrape that take longer together. */
-const TURN_MS = 2;
+import type { MetricTold } from './team.ts';
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -29,6 +28,7 @@ export class Metrics {
     addProcess(families, this.#registry, sources);
     addApplications(families, sources.observer, picture);
     addPools(families, picture);
+    if (sources.team !== null) addWorker(families, sources.team, sources);
     addPgbouncer(new Families(this.#compat), sources, picture);
   }
 
@@ -36,23 +36,41 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** The text of one scrape. */
+  /** The text of one scrape: of all workers, where there are several. */
   async text(): Promise<string> {
+    const { team } = this.#sources;
+    return team === null
+      ? this.#ownText()
+      : aggregateText((await team.ask('metrics', null)).map(({ answer }) => answer));
+  }
+
+  async #ownText(): Promise<string> {
     const parts: string[] = [];
     const picture = this.#look();
-    let begunAt = performance.now();
-    const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
-    const registries = isCompatible ? [this.#registry, this.#compat] : [this.#registry];
-    const all = registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => ({ registry, name })));
-    for (const { registry, name } of all) {
+    const all = this.#registries().flatMap((registry) =>
+      registry.getMetricsAsArray().map(({ name }) => ({ registry, name })),
+    );
+    await inTurns(all, async ({ registry, name }) => {
       this.#picture = picture; // another scrape may have come between two turns
       parts.push(await registry.getSingleMetricAsString(name));
-      if (performance.now() - begunAt < TURN_MS) continue;
-      await turn();
-      begunAt = performance.now();
-    }
+    });
     this.#picture = null;
     return `${parts.join('\n\n')}\n`;
+  }
+
+  /** What the aggregate of several workers is made from. */
+  async told(): Promise<MetricTold[]> {
+    const picture = this.#look();
+    const told = await tellMetrics(this.#registries(), () => {
+      this.#picture = picture;
+    });
+    this.#picture = null;
+    return told;
+  }
+
+  #registries(): readonly Registry[] {
+    const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
+    return isCompatible ? [this.#registry, this.#compat] : [this.#registry];
   }
 
   #look(): Picture {

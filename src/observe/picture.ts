@@ -6,10 +6,13 @@ import type { DatabaseStates } from './databases.ts';
 import type { LabelNames } from './label-names.ts';
 import type { Observer } from './observer.ts';
 import type { PoolRow, Sources } from './snapshot.ts';
+import type { Team } from './team.ts';
 
 export interface MetricsSources {
   readonly observer: Observer;
   readonly version: string;
+  /** null: the pooler is this process alone. */
+  readonly team: Team | null;
   /** 'running', or what the process does instead. */
   state(): string;
   snapshot(): Sources;

@@ -4,10 +4,17 @@ import type { DatabaseTarget } from '../config/config.ts';
 import type { EffectiveSettings } from '../config/effective.ts';
 import type { Server } from '../server/server.ts';
 import { type LimitVerdict, mayOpen } from './limits.ts';
+import type { Permits } from './permits.ts';
 import { Pool, type PoolContext } from './pool.ts';
 
 export class Pools implements Iterable<Pool> {
   readonly #pools = new Map<string, Pool>();
+  readonly #permits: Permits | null;
+
+  /** permits: where other workers share the limits; null: they are all ours. */
+  constructor(permits: Permits | null = null) {
+    this.#permits = permits;
+  }
 
   [Symbol.iterator](): Iterator<Pool> {
     return this.#pools.values();
@@ -48,6 +55,7 @@ export class Pools implements Iterable<Pool> {
    * another of these pools makes room (PgBouncer: evict_connection, evict_user_connection).
    */
   mayOpen(pool: Pool, waitedMs: number): boolean {
+    if (this.#permits !== null) return this.#permits.mayOpen(pool);
     const verdict = mayOpen(this.#counts(pool), pool.settings, waitedMs);
     if (verdict === 'ok') return true;
     if (verdict === 'max_db_connections') return this.#evict(pool, (other) => ofDatabase(pool, other), waitedMs);
@@ -57,6 +65,7 @@ export class Pools implements Iterable<Pool> {
 
   /** The same for the connection that listens, which pool_size does not count: an idle server of its own pool makes room, too. */
   mayListen(pool: Pool): LimitVerdict {
+    if (this.#permits !== null) return this.#permits.mayListen(pool);
     const verdict = mayOpen({ ...this.#counts(pool), pool: 0 }, pool.settings, 0);
     if (verdict !== 'max_db_connections' && verdict !== 'max_user_connections') return verdict;
     const shares = verdict === 'max_db_connections' ? ofDatabase : ofUser;
@@ -95,6 +104,7 @@ export class Pools implements Iterable<Pool> {
 
   /** Clients of other pools that wait because a limit which this pool shares with theirs is reached. */
   waitingElsewhere(pool: Pool): number {
+    if (this.#permits !== null) return this.#permits.waitingElsewhere(pool);
     let waiting = 0;
     for (const other of this.#pools.values()) {
       if (other === pool || other.state !== 'running' || other.clients.waiting.length === 0) continue;
@@ -109,6 +119,7 @@ export class Pools implements Iterable<Pool> {
 
   /** A server came or went: the pools that wait for a limit shared with this one try again. */
   onCapacity(changed: Pool): void {
+    this.#permits?.onCapacity(changed);
     for (const pool of this.#pools.values()) if (pool !== changed && pool.clients.waiting.length > 0) pool.grow();
   }
 
