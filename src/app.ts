@@ -551,7 +551,7 @@ export class App implements Respondent {
         return app.control.isOpen;
       },
       get isTlsReady() {
-        return app.tls.door !== null;
+        return app.tls.acceptor !== null;
       },
       get isSocketOurs() {
         return app.doors.isSocketOurs;
@@ -567,8 +567,8 @@ export class App implements Respondent {
     return {
       clock: app.clock,
       gatekeeper: app.#gatekeeper,
-      get tlsDoor() {
-        return app.tls.door;
+      get tlsAcceptor() {
+        return app.tls.acceptor;
       },
       events: app.observer,
       lists: app.clients.lists,

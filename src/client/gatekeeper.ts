@@ -11,9 +11,9 @@ import type { Pool, PoolContext } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import { type ErrorCode, poolerError } from '../protocol/catalogue.ts';
 import type { Client, Entry } from './client.ts';
+import { requiredProof } from './client-proof.ts';
 import type { Clients } from './clients.ts';
 import type { ConsoleSession } from './console-link.ts';
-import { doorFor } from './door-rules.ts';
 import type { Admission, ClientStartup, Gatekeeper } from './login.ts';
 import type { Lookup, SecretLookups } from './secret-lookups.ts';
 
@@ -118,9 +118,9 @@ export class ConfigGatekeeper implements Gatekeeper {
         return { ok: false, error: poolerError('too_many_clients', String(maxClients)) };
     }
     if (isOwner(startup, way.address === null, this.#house)) return { ok: true, method: 'trust', secret: null };
-    const door = doorFor(config, startup, way);
-    if (!door.ok) return door;
-    const { method } = door;
+    const proof = requiredProof(config, startup, way);
+    if (!proof.ok) return proof;
+    const { method } = proof;
     const secret = secretFor(config, startup.user);
     const lookup = method === 'any' ? null : this.#lookupFor(startup, secret);
     if (lookup !== null) return { ok: true, method, secret, lookup };
