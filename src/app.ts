@@ -513,7 +513,9 @@ export class App implements Respondent {
       openServer: (pool, dedicated, owner) => {
         const id = this.#nextServerId;
         this.#nextServerId += this.#crew === null ? 1 : WORKER_STEP;
-        const dial = this.#crew?.permits.use(pool, owner !== pool, this.#dial) ?? this.#dial;
+        // The connection that asks for secrets is outside all limits, and its pool is none of ours.
+        const isCounted = this.#crew !== null && this.pools.find(pool.database, pool.user) === pool;
+        const dial = isCounted ? this.#crew.permits.use(pool, owner !== pool, this.#dial) : this.#dial;
         return openServer(id, pool, this.config, this.clock, dedicated, owner, dial, this.tls);
       },
       workers: this.#crew?.workers ?? 1,

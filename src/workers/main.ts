@@ -10,10 +10,10 @@ for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR
 
 let worker: Worker | null = null;
 
-function send(message: FromWorker, sent?: () => void): void {
-  // Without the primary it ends anyway: node:cluster sees to that.
+/** Without the primary it ends anyway: node:cluster sees to that. */
+function send(message: FromWorker, sent: () => void = () => {}): void {
   if (process.connected) process.send?.(message, undefined, undefined, sent);
-  else sent?.();
+  else sent();
 }
 
 async function begin(message: Extract<FromPrimary, { kind: 'begin' }>): Promise<void> {

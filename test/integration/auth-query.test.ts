@@ -1,7 +1,8 @@
 // Users that only Postgres knows: who comes in by auth_query, who does not, and what clients can't do to it.
 import { beforeAll, describe, expect, test } from 'vitest';
+import { startCrew } from '../support/crew.ts';
 import type { ConfigTree } from '../support/pooler.ts';
-import { queryOn, usePrivatePostgres } from '../support/postgres.ts';
+import { queryOn, type TestDatabase, usePrivatePostgres } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
 import { connect, types } from '../support/wire.ts';
 import * as build from '../support/wire-messages.ts';
@@ -45,6 +46,22 @@ describe('a user that only Postgres knows', () => {
     for (const user of ['ada', `Ünïcode ' \\ $1`]) {
       const client = await pooler.connect({ user, password: 'analytical' });
       expect(await client.rows('SELECT current_user')).toEqual([[user]]);
+    }
+  });
+
+  test('comes in to each of several workers, and the connection that asks is outside their limits', async () => {
+    const crew = await startCrew(
+      { ...target, query: run } as unknown as TestDatabase,
+      asking({ default_pool_size: 1 }),
+    );
+    for (let round = 0; round < 2; round += 1) {
+      const all = [
+        await crew.connect(login),
+        await crew.connect(login),
+        await crew.connect({ user: 'asker', password: 'asks' }),
+      ];
+      for (let i = 0; i < 3; i += 1) for (const client of all) expect(await client.rows('SELECT 1')).toEqual([['1']]);
+      for (const client of all) await client.end();
     }
   });
 

@@ -289,6 +289,21 @@ test('a cancel request reaches its client in whichever worker it comes in', asyn
   }
 });
 
+test('a worker that hangs is told of and left alone, and new clients go to the other one', {
+  timeout: 60_000,
+}, async () => {
+  const crew = await startCrew(db.current);
+  const [one] = await pair(crew);
+  const hung = (crew.lines('pgsluice is up')[0]!.workers as number[])[workerOfClient(one) - 1]!;
+  process.kill(hung, 'SIGSTOP');
+  await waitUntil(() => crew.lines('a worker does not answer').length === 1, { timeoutMs: 20_000 });
+  for (let i = 0; i < 5; i += 1) expect(workerOfClient(await crew.connect())).not.toBe(workerOfClient(one));
+  process.kill(hung, 'SIGCONT');
+  await waitUntil(() => crew.lines('the worker answers again').length === 1);
+  expect(await one.rows('SELECT 1')).toEqual([['1']]);
+  expect(crew.lines('a worker died: it is replaced')).toEqual([]);
+});
+
 describe('orders', () => {
   test('PAUSE holds every worker, a worker that comes later too, until RESUME', async () => {
     const crew = await startCrew(db.current);
