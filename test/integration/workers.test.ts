@@ -117,6 +117,18 @@ describe('limits', () => {
     expect(Math.min(counts.get(1) ?? 0, counts.get(2) ?? 0)).toBeGreaterThan(50);
   });
 
+  test('an idle server makes room for replication, whichever worker has it', async () => {
+    const crew = await startCrew(db.current, { default_pool_size: 2 });
+    for (const client of await pair(crew)) await client.rows('SELECT 1');
+    for (let i = 0; i < 3; i += 1) {
+      const walsender = await crew.connect({ params: { replication: 'database' } });
+      expect(await walsender.rows('IDENTIFY_SYSTEM')).toHaveLength(1);
+      expect(await crew.servers()).toBeLessThanOrEqual(2);
+      await walsender.end();
+      for (const client of await pair(crew)) await client.rows('SELECT 1');
+    }
+  });
+
   test('one worker gets nearly everything while the other has no use for it', async () => {
     const crew = await startCrew(db.current, { default_pool_size: 6 });
     const all = await clients(crew, 12);
