@@ -1,9 +1,9 @@
-// The clients, in a process of their own, so that what they cost is not the pooler's: it is forked, told what to do, and tells what came of it.
-import { fork } from 'node:child_process';
+// The clients, in a process of their own, so that what they cost is not the pooler's.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as build from '../../test/support/wire-messages.ts';
+import { serve } from './remote.ts';
 
 /** Where they connect to, and as whom. */
 export interface Door {
@@ -12,23 +12,10 @@ export interface Door {
   readonly user: string;
 }
 
-/** What they can be told, and what they answer. */
-export interface Tasks {
-  /** So many idle clients more, spread evenly over these databases. */
-  connect: { readonly task: { readonly count: number; readonly databases: number }; readonly told: null };
-  /** The busy ones ask, each as soon as it is answered. */
-  ask: {
-    readonly task: { readonly count: number; readonly databases: number; readonly seconds: number };
-    readonly told: { readonly transactions: number; readonly seconds: number };
-  };
-  /** One GET of this path, or one command of the console. Milliseconds. */
-  get: { readonly task: { readonly path: string }; readonly told: { readonly ms: number; readonly bytes: number } };
-  command: { readonly task: { readonly sql: string }; readonly told: { readonly ms: number; readonly bytes: number } };
-}
-type Name = keyof Tasks;
-interface Message<N extends Name> {
-  readonly name: N;
-  readonly task: Tasks[N]['task'];
+/** Until the answer was there. */
+export interface Took {
+  readonly ms: number;
+  readonly bytes: number;
 }
 
 const AT_A_TIME = 50;
@@ -36,30 +23,8 @@ const APPLICATIONS = 100;
 const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 const QUESTION = build.query('SELECT 1');
 
-/** The pooler's side. */
-export class Clients {
-  readonly #child;
-
-  constructor(door: Door) {
-    this.#child = fork(fileURLToPath(import.meta.url), [JSON.stringify(door)], { execArgv: [] });
-    this.#child.once('exit', (code) => {
-      if (code !== null && code !== 0) throw new Error(`the process with the clients has ended: ${code}`);
-    });
-  }
-
-  async tell<N extends Name>(name: N, task: Tasks[N]['task']): Promise<Tasks[N]['told']> {
-    this.#child.send({ name, task });
-    const [told] = (await once(this.#child, 'message')) as [Tasks[N]['told'] | { readonly failed: string }];
-    if (told !== null && 'failed' in told) throw new Error(told.failed);
-    return told;
-  }
-
-  stop(): void {
-    this.#child.kill();
-  }
-}
-
-export const databaseName = (number: number) => `d${number}`;
+const databaseName = (number: number) => `d${number}`;
+const isEnd = (chunk: Buffer) => chunk.subarray(-READY.length).equals(READY);
 
 /** Bytes up to a ReadyForQuery outside a transaction. */
 async function answered(socket: Socket): Promise<number> {
@@ -67,7 +32,7 @@ async function answered(socket: Socket): Promise<number> {
   for (;;) {
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     bytes += chunk.length;
-    if (chunk.subarray(-READY.length).equals(READY)) return bytes;
+    if (isEnd(chunk)) return bytes;
   }
 }
 
@@ -79,80 +44,86 @@ async function login({ port, user }: Door, database: string, application: string
   return socket;
 }
 
-class Crowd {
-  readonly #door: Door;
-  readonly #idle: Socket[] = [];
-  readonly #busy: Socket[] = [];
-  #console: Socket | null = null;
+/** Asks as soon as it is answered, until it is told to stop. No promise for each answer: what asks must not be what is measured. */
+class Asker {
+  readonly #socket: Socket;
+  count = 0;
+  #onStopped: (() => void) | null = null;
 
-  constructor(door: Door) {
-    this.#door = door;
+  constructor(socket: Socket) {
+    this.#socket = socket;
   }
 
-  async connect({ count, databases }: Tasks['connect']['task']): Promise<null> {
-    for (const until = this.#idle.length + count; this.#idle.length < until; ) {
-      const first = this.#idle.length;
-      const next = Array.from({ length: Math.min(AT_A_TIME, until - first) }, (_, i) =>
-        login(this.#door, databaseName((first + i) % databases), `application ${(first + i) % APPLICATIONS}`),
-      );
-      this.#idle.push(...(await Promise.all(next)));
+  start(): void {
+    this.count = 0;
+    this.#onStopped = null;
+    this.#socket.on('data', this.#onData);
+    this.#socket.write(QUESTION);
+  }
+
+  stop(): Promise<void> {
+    return new Promise((done) => {
+      this.#onStopped = done;
+    });
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (!isEnd(chunk)) return;
+    this.count += 1;
+    if (this.#onStopped === null) this.#socket.write(QUESTION);
+    else {
+      this.#socket.removeListener('data', this.#onData);
+      this.#onStopped();
     }
-    return null;
-  }
-
-  async ask({ count, databases, seconds }: Tasks['ask']['task']): Promise<Tasks['ask']['told']> {
-    while (this.#busy.length < count)
-      this.#busy.push(await login(this.#door, databaseName(this.#busy.length % databases), 'busy'));
-    const begun = performance.now();
-    let transactions = 0;
-    let isOver = false;
-    const ends = this.#busy.map(
-      (socket) =>
-        new Promise<void>((done) => {
-          // No promise for each answer: what asks must not be what is measured.
-          const onData = (chunk: Buffer) => {
-            if (!chunk.subarray(-READY.length).equals(READY)) return;
-            transactions += 1;
-            if (!isOver) socket.write(QUESTION);
-            else {
-              socket.removeListener('data', onData);
-              done();
-            }
-          };
-          socket.on('data', onData);
-          socket.write(QUESTION);
-        }),
-    );
-    await new Promise((done) => setTimeout(done, seconds * 1_000));
-    const told = { transactions, seconds: (performance.now() - begun) / 1_000 };
-    isOver = true;
-    await Promise.all(ends);
-    return told;
-  }
-
-  async get({ path }: Tasks['get']['task']): Promise<Tasks['get']['told']> {
-    const begun = performance.now();
-    const response = await fetch(`http://127.0.0.1:${this.#door.httpPort}${path}`);
-    const { length: bytes } = await response.arrayBuffer().then((body) => Buffer.from(body));
-    return { ms: performance.now() - begun, bytes };
-  }
-
-  async command({ sql }: Tasks['command']['task']): Promise<Tasks['command']['told']> {
-    this.#console ??= await login(this.#door, 'pgsluice', 'console');
-    const begun = performance.now();
-    this.#console.write(build.query(sql));
-    const bytes = await answered(this.#console);
-    return { ms: performance.now() - begun, bytes };
-  }
+  };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const crowd = new Crowd(JSON.parse(process.argv[2]!) as Door);
-  process.once('disconnect', () => process.exit());
-  process.on('message', ({ name, task }: Message<Name>) => {
-    (crowd[name] as (task: Tasks[Name]['task']) => Promise<Tasks[Name]['told']>)
-      .call(crowd, task)
-      .then((told) => process.send!(told))
-      .catch((error: Error) => process.send!({ failed: `${name}: ${error.message}` }));
-  });
+function crowd(door: Door) {
+  const idle: Socket[] = [];
+  const busy: Asker[] = [];
+  let console: Socket | null = null;
+  return {
+    /** So many idle clients more, spread evenly over so many databases. */
+    async connect({ count, databases }: { readonly count: number; readonly databases: number }): Promise<void> {
+      for (const until = idle.length + count; idle.length < until; ) {
+        const first = idle.length;
+        const next = Array.from({ length: Math.min(AT_A_TIME, until - first) }, (_, i) =>
+          login(door, databaseName((first + i) % databases), `application ${(first + i) % APPLICATIONS}`),
+        );
+        idle.push(...(await Promise.all(next)));
+      }
+    },
+
+    /** So many busy clients ask for so long. */
+    async ask(task: { readonly count: number; readonly databases: number; readonly seconds: number }) {
+      while (busy.length < task.count)
+        busy.push(new Asker(await login(door, databaseName(busy.length % task.databases), 'busy')));
+      const begun = performance.now();
+      for (const one of busy) one.start();
+      await delay(task.seconds * 1_000);
+      const transactions = busy.reduce((sum, { count }) => sum + count, 0);
+      const seconds = (performance.now() - begun) / 1_000;
+      await Promise.all(busy.map((one) => one.stop()));
+      return { transactions, seconds };
+    },
+
+    async get({ path }: { readonly path: string }): Promise<Took> {
+      const begun = performance.now();
+      const response = await fetch(`http://127.0.0.1:${door.httpPort}${path}`);
+      const { byteLength: bytes } = await response.arrayBuffer();
+      return { ms: performance.now() - begun, bytes };
+    },
+
+    /** Of the console. */
+    async command({ sql }: { readonly sql: string }): Promise<Took> {
+      console ??= await login(door, 'pgsluice', 'console');
+      const begun = performance.now();
+      console.write(build.query(sql));
+      const bytes = await answered(console);
+      return { ms: performance.now() - begun, bytes };
+    },
+  };
 }
+export type Crowd = ReturnType<typeof crowd>;
+
+await serve(async (door: Door) => ({ tasks: crowd(door), stop: async () => {} }));

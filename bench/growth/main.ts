@@ -7,7 +7,9 @@ import { startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { openFileLimit } from '../../src/net/file-limit.ts';
 import { document, printed } from './document.ts';
 import { plot } from './plot.ts';
-import { type Point, Stage } from './stage.ts';
+import type { Point } from './point.ts';
+import { Remote } from './remote.ts';
+import type { Staged } from './stage.ts';
 
 const { values } = parseArgs({
   options: {
@@ -38,20 +40,20 @@ const postgres = { host, port, user, password, database: 'postgres' };
 
 async function measure(line: Line): Promise<Point[]> {
   const points: Point[] = [];
-  let stage: Stage | null = null;
+  let stage: Remote<Staged> | null = null;
   let staged = 0;
   for (const { clients, pools } of LINES[line]) {
     if (values.quick && clients > 1_000 && line === 'clients') continue;
     if (stage === null || pools !== staged) {
-      await stage?.close();
-      stage = await Stage.open(postgres, pools);
+      await stage?.stop();
+      stage = new Remote('stage.ts', { postgres, pools });
       staged = pools;
     }
-    const point = await stage.measure(clients, values.quick ? QUICK : LENGTH);
+    const point = await stage.tell('measure', { idleClients: clients, length: values.quick ? QUICK : LENGTH });
     points.push(point);
     console.log(printed(point));
   }
-  await stage?.close();
+  await stage?.stop();
   return points;
 }
 

@@ -1,6 +1,6 @@
 // Draws a line of points as an SVG: throughput, the timer, what is looked at, memory.
 import { type Frame, panel, STYLE } from '../panel.ts';
-import type { Point } from './stage.ts';
+import type { Point } from './point.ts';
 
 const WIDTH = 860;
 const HEIGHT = 560;
@@ -20,7 +20,7 @@ const PANELS: readonly Wanted[] = [
   { title: 'transactions/s of 32 busy clients', lines: { '': ({ rate }) => rate } },
   {
     title: 'a tick of the timer, ms',
-    lines: { usual: ({ tickMs }) => tickMs, longest: ({ longestTickMs }) => longestTickMs },
+    lines: { median: ({ tickMs }) => tickMs, p95: ({ tickP95Ms }) => tickP95Ms },
   },
   {
     title: 'longest turn, ms',
