@@ -97,7 +97,7 @@ export class Streams {
       holders: toldHolders(sources).slice(0, MAX_ROWS),
       leaks: toldLeaks(sources, MAX_ROWS),
       applications: toldApplications(sources).slice(0, MAX_ROWS),
-      advice: sources.advisor.latest(sources.pools).slice(0, MAX_ROWS).map(toldAdvice),
+      advice: sources.advisor.latest().slice(0, MAX_ROWS).map(toldAdvice),
       events: toldEvents(events),
     };
   }

@@ -47,7 +47,7 @@ export class Advisor {
   /** From the timer. */
   tick(pools: Pools, now: number): void {
     this.#samples.tick(pools, now);
-    for (const pool of pools) {
+    for (const pool of this.#samples.pools) {
       if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
       this.#triedAt.set(pool, now);
       const advice = this.#work(pool, pools, now);
@@ -65,8 +65,8 @@ export class Advisor {
   }
 
   /** What is known already, for who looks each second. */
-  latest(pools: Pools): AdviceRow[] {
-    return [...pools].flatMap((pool) => {
+  latest(): AdviceRow[] {
+    return [...this.#samples.pools].flatMap((pool) => {
       const advice = this.#known.get(pool)?.advice;
       return advice === undefined ? [] : [{ database: pool.database, user: pool.user, advice }];
     });
