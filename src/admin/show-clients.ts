@@ -6,6 +6,6 @@ import { table } from './table.ts';
 
 const COLUMNS = socketColumns((row) => row.state);
 
-export const showClients = table(COLUMNS, ({ snapshot }) =>
-  clientRows(snapshot).filter((row) => row.state !== 'login'),
-);
+export const showClients = table(COLUMNS, function* ({ snapshot }) {
+  for (const row of clientRows(snapshot)) if (row.state !== 'login') yield row;
+});

@@ -22,10 +22,13 @@ function stateOf(row: SocketRow): string {
   return row.state === 'idle' ? 'cl_active' : `cl_${row.state}`;
 }
 
-const sockets = (snapshot: Sources): SocketRow[] => [...clientRows(snapshot), ...serverRows(snapshot)];
+function* sockets(snapshot: Sources): Iterable<SocketRow> {
+  yield* clientRows(snapshot);
+  yield* serverRows(snapshot);
+}
 
 export const showSockets = table(COLUMNS, ({ snapshot }) => sockets(snapshot));
 
-export const showActiveSockets = table(COLUMNS, ({ snapshot }) =>
-  sockets(snapshot).filter((row) => row.unreadBytes > 0 || row.unsentBytes > 0),
-);
+export const showActiveSockets = table(COLUMNS, function* ({ snapshot }) {
+  for (const row of sockets(snapshot)) if (row.unreadBytes > 0 || row.unsentBytes > 0) yield row;
+});

@@ -5,6 +5,7 @@ import type { Control } from '../control.ts';
 import type { EventRing } from '../observe/event-ring.ts';
 import type { Sources } from '../observe/snapshot.ts';
 import type { Column } from '../protocol/writer.ts';
+import { inTurns } from '../util/turns.ts';
 import type { Answer } from './answer.ts';
 import { parseCommand, type WordCommand } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -50,9 +51,9 @@ function show(sql: string, { argument, limit }: WordCommand, house: House): Stat
   const { control, version, events } = house;
   return {
     columns: found.columns,
-    run: () => ({
+    run: async () => ({
       notices: NOTHING,
-      rows: found.rows({ control, version, events, limit, snapshot: house.snapshot() }),
+      rows: await inTurns(found.rows({ control, version, events, limit, snapshot: house.snapshot() })),
       tag: 'SHOW',
     }),
   };

@@ -31,13 +31,16 @@ export function bigint<Row>(name: string, value: (row: Row) => number): ColumnOf
 /** A SHOW: values are texts, as the protocol sends them; null is SQL's NULL. */
 export interface Show {
   readonly columns: readonly Column[];
-  rows(context: ShowContext): (string | null)[][];
+  /** Made while they are gone through: there may be ten thousand. */
+  rows(context: ShowContext): Iterable<(string | null)[]>;
 }
 
 export function table<Row>(columns: readonly ColumnOf<Row>[], rowsOf: (context: ShowContext) => Iterable<Row>): Show {
   return {
     columns,
-    rows: (context) => Array.from(rowsOf(context), (row) => columns.map((column) => toText(column, row))),
+    *rows(context) {
+      for (const row of rowsOf(context)) yield columns.map((column) => toText(column, row));
+    },
   };
 }
 

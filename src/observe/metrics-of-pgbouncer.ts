@@ -1,12 +1,12 @@
 // The names of PgBouncer's exporters (metrics_compat: pgbouncer): prometheus-community/pgbouncer_exporter, and Debian's prometheus-pgbouncer-exporter.
 // Dashboards and alerts that were made for these read the same numbers here.
 
-import { type DatabaseRow, databaseRows } from './databases.ts';
+import type { DatabaseRow } from './databases.ts';
 import type { Add, Families } from './families.ts';
 import type { LabelNames } from './label-names.ts';
-import { type Lists, lists } from './lists.ts';
+import type { Lists } from './lists.ts';
 import type { MetricsSources, Picture } from './picture.ts';
-import { clientCounts, type PoolRow } from './snapshot.ts';
+import type { PoolRow } from './snapshot.ts';
 
 type Numbers<Row> = readonly (readonly [name: string, help: string, value: (row: Row) => number])[];
 
@@ -98,7 +98,7 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
   add('gauge', 'version_info', 'Always 1.', ['version'], (add) => add([`pgsluice ${sources.version}`], 1));
   for (const [name, help, value] of CONFIG) add('gauge', name, help, [], (add) => add([], value(sources)));
   for (const [name, of] of LIST_NAMES)
-    add('gauge', name, `${of} of SHOW LISTS.`, [], (add) => add([], lists(sources.states, look().snapshot)[of]));
+    add('gauge', name, `${of} of SHOW LISTS.`, [], (add) => add([], look().lists[of]));
 
   const byDatabase = (kind: 'counter' | 'gauge', prefix: string, rows: typeof STATS) => {
     for (const [name, help, value] of rows)
@@ -116,8 +116,8 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
         'gauge',
         { name: `pgbouncer_${prefix}${name}`, help, labels: ['database', 'user'] },
         (add) => {
-          const { pools, labels } = look();
-          for (const row of pools) add(labels.pool(row.database, row.user), value(row));
+          const picture = look();
+          for (const row of picture.pools) add(picture.labelsOf(row), value(row));
         },
         merge,
       );
@@ -133,14 +133,14 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
 
   for (const [name, help, value] of DATABASES) {
     add('gauge', `databases_${name}`, help, DATABASE_LABELS, (add) => {
-      const { snapshot, labels } = look();
-      for (const row of databaseRows(sources.states, snapshot)) add(databaseLabels(row, labels), value(row));
+      const { databases, labels } = look();
+      for (const row of databases) add(databaseLabels(row, labels), value(row));
     });
   }
   for (const [name, help, value] of DATABASES.slice(0, 2)) {
     add('gauge', name, help, ['database'], (add) => {
-      const { snapshot, labels } = look();
-      for (const row of databaseRows(sources.states, snapshot)) add([labels.database(row.database)], value(row));
+      const { databases, labels } = look();
+      for (const row of databases) add([labels.database(row.database)], value(row));
     });
   }
   add(
@@ -149,8 +149,8 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
     'Clients by who they are and what they do, as in SHOW CLIENTS.',
     ['database', 'user', 'application_name', 'state'],
     (add) => {
-      const { snapshot, labels } = look();
-      for (const { database, user, application, state, count } of clientCounts(snapshot))
+      const { clients, labels } = look();
+      for (const { database, user, application, state, count } of clients)
         add([...labels.pool(database, user), labels.application(application), state], count);
     },
   );

@@ -1,18 +1,14 @@
 // What Prometheus reads: made from the snapshot when it asks, so that counting costs the data plane nothing more.
 
-import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from 'prom-client';
+import { Turns } from '../util/turns.ts';
 import { Families } from './families.ts';
 import { LabelNames } from './label-names.ts';
 import { addApplications } from './metrics-of-applications.ts';
 import { addPgbouncer } from './metrics-of-pgbouncer.ts';
 import { addPools } from './metrics-of-pools.ts';
 import { addProcess } from './metrics-of-process.ts';
-import type { MetricsSources, Picture } from './picture.ts';
-import { poolRows } from './snapshot.ts';
-
-/** Clients are served between two parts of a scrape that take longer together. */
-const TURN_MS = 2;
+import { type MetricsSources, Picture } from './picture.ts';
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -39,24 +35,22 @@ export class Metrics {
   /** The text of one scrape. */
   async text(): Promise<string> {
     const parts: string[] = [];
+    const turns = new Turns();
     const picture = this.#look();
-    let begunAt = performance.now();
+    await picture.countClients();
     const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
     const registries = isCompatible ? [this.#registry, this.#compat] : [this.#registry];
     const all = registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => ({ registry, name })));
     for (const { registry, name } of all) {
       this.#picture = picture; // another scrape may have come between two turns
       parts.push(await registry.getSingleMetricAsString(name));
-      if (performance.now() - begunAt < TURN_MS) continue;
-      await turn();
-      begunAt = performance.now();
+      if (turns.isOver) await turns.giveWay();
     }
     this.#picture = null;
     return `${parts.join('\n\n')}\n`;
   }
 
   #look(): Picture {
-    const snapshot = this.#sources.snapshot();
-    return { snapshot, pools: poolRows(snapshot), labels: this.#labels };
+    return new Picture(this.#sources.snapshot(), this.#labels, this.#sources.states);
   }
 }
