@@ -240,8 +240,9 @@ export class Janitor {
     }
     // Let in, but Postgres has not said yet what to tell it.
     for (const pool of this.#options.pools) {
-      if (pool.clients.waiting.length === 0) continue;
-      for (const client of pool.clients.waiting) {
+      // Whoever is closed leaves the list. Thousands may wait: nothing is made for each of them.
+      for (let client = pool.clients.waiting.head, next = client; client !== null; client = next) {
+        next = client.next;
         if (client.isLoggingIn && now - client.connectedAt >= limit) client.close('client_login_timeout', error);
       }
     }
