@@ -34,26 +34,46 @@ export function drawsOf(counts: BucketCounts, meanMs: number): Float64Array {
   return mean === 0 ? draws : draws.map((ms) => (ms * meanMs) / mean);
 }
 
-/** The share of those who come that would wait for longer than the target. */
-export function lateShare(slots: readonly Slot[], draws: Float64Array, servers: number, targetMs: number): number {
+/** Who comes when, and for how long: the same for any number of servers, so it is made once. */
+interface Visits {
+  readonly moments: Float64Array;
+  readonly holds: Float64Array;
+}
+
+function visitsOf(slots: readonly Slot[], draws: Float64Array): Visits {
   const random = new Random();
-  const free = new FreeTimes(servers);
   let from = slots.length;
-  for (let arrivals = 0; from > 0 && arrivals < MAX_ARRIVALS; from -= 1) arrivals += slots[from - 1]!.arrivals;
+  let count = 0;
+  for (; from > 0 && count < MAX_ARRIVALS; from -= 1) count += slots[from - 1]!.arrivals;
+  const moments = new Float64Array(count);
+  const holds = new Float64Array(count);
   let start = 0;
-  let came = 0;
-  let late = 0;
+  let at = 0;
   for (const { ms, arrivals } of slots.slice(from)) {
-    const moments = Float64Array.from({ length: arrivals }, () => start + random.next() * ms).sort();
-    for (const moment of moments) {
-      const begins = Math.max(moment, free.first);
-      if (begins - moment > targetMs) late += 1;
-      free.replaceFirst(begins + draws[Math.floor(random.next() * DRAWS)]!);
-    }
-    came += arrivals;
+    for (let i = at; i < at + arrivals; i += 1) moments[i] = start + random.next() * ms;
+    moments.subarray(at, at + arrivals).sort();
+    for (let i = at; i < at + arrivals; i += 1) holds[i] = draws[Math.floor(random.next() * DRAWS)]!;
+    at += arrivals;
     start += ms;
   }
-  return came === 0 ? 0 : late / came;
+  return { moments, holds };
+}
+
+function lateOf({ moments, holds }: Visits, servers: number, targetMs: number): number {
+  const free = new FreeTimes(servers);
+  let late = 0;
+  for (let i = 0; i < moments.length; i += 1) {
+    const moment = moments[i]!;
+    const begins = Math.max(moment, free.first);
+    if (begins - moment > targetMs) late += 1;
+    free.replaceFirst(begins + holds[i]!);
+  }
+  return moments.length === 0 ? 0 : late / moments.length;
+}
+
+/** The share of those who come that would wait for longer than the target. */
+export function lateShare(slots: readonly Slot[], draws: Float64Array, servers: number, targetMs: number): number {
+  return lateOf(visitsOf(slots, draws), servers, targetMs);
 }
 
 /** The fewest servers, from `least` to `most`, with which no more than LATE_SHARE wait for longer than the target. */
@@ -64,7 +84,8 @@ export function serversFor(
   least: number,
   most: number,
 ): number {
-  const isEnough = (servers: number) => lateShare(slots, draws, servers, targetMs) <= LATE_SHARE;
+  const visits = visitsOf(slots, draws);
+  const isEnough = (servers: number) => lateOf(visits, servers, targetMs) <= LATE_SHARE;
   let tooFew = least - 1;
   let enough = least;
   for (let step = 1; enough < most && !isEnough(enough); step *= 2) {
