@@ -13,6 +13,7 @@ import { formatDuration } from '../util/duration.ts';
 import { Histogram } from '../util/histogram.ts';
 import type { List } from '../util/list.ts';
 import { Rounds } from '../util/rounds.ts';
+import { Turns } from '../util/turns.ts';
 import { exhaustionOf } from './exhaustion.ts';
 import type { Leaks } from './leaks.ts';
 import {
@@ -54,6 +55,8 @@ export class Janitor {
   /** How late each tick was: what anybody who comes at that moment has to wait for the event loop. */
   readonly lateness = new Histogram();
   readonly #options: JanitorOptions;
+  /** Pools in which more clients have waited for too long than were told so in one go. */
+  readonly #unfinished = new Set<Pool>();
   readonly #rounds = new WeakMap<Pool, Rounds<PoolClient>>();
   #timer: NodeJS.Timeout | null = null;
   #lastTickAt = 0;
@@ -116,6 +119,7 @@ export class Janitor {
 
   #tendWaiting(pool: Pool, now: number): void {
     const { query_wait_timeout, query_wait_notify } = pool.settings;
+    const turns = new Turns();
     pool.shed(now);
     for (const waiting of pool.clients.waiting) {
       const waitedMs = now - waiting.waitingSince;
@@ -125,7 +129,25 @@ export class Janitor {
         if (!waiting.isLoggingIn) waiting.notice(waitNotice(pool));
       } else if (waiting.waitNotified || query_wait_notify === 0) continue;
       else break; // the queue is in order of arrival
+      if (turns.isOver) {
+        this.#goOnSoon(pool);
+        return;
+      }
     }
+  }
+
+  /** Ten thousand that came in one moment have waited for too long in one moment. */
+  #goOnSoon(pool: Pool): void {
+    if (this.#unfinished.has(pool)) return;
+    this.#unfinished.add(pool);
+    setImmediate(() => {
+      this.#unfinished.delete(pool);
+      try {
+        if (pool.state !== 'closed') this.#tendWaiting(pool, this.#options.clock.now());
+      } catch (error) {
+        this.#options.onBug(error);
+      }
+    });
   }
 
   #tendHeld(pool: Pool, now: number): void {

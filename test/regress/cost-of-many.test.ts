@@ -6,6 +6,7 @@ import type { Client } from '../../src/client/client.ts';
 import { Pool } from '../../src/pool/pool.ts';
 import { HandClock, House } from '../support/house.ts';
 import { expectInvariants } from '../support/invariants.ts';
+import { waitUntil } from '../support/wait-until.ts';
 import * as build from '../support/wire-messages.ts';
 
 const MANY = 300;
@@ -129,6 +130,24 @@ test('clients that have been idle for too long are looked at a part at a time, a
   expect(left).toBeGreaterThan(clients / 2);
   for (let i = 0; i < 9; i += 1) house.app.janitor.tick();
   expect(house.app.clients.size).toBe(0);
+});
+
+test('clients that have waited for too long in one moment are refused a part at a time, and soon', async () => {
+  const clock = new HandClock();
+  const house = await open({ default_pool_size: 1, query_wait_timeout: '10s', queue_target: 0 }, clock);
+  const clients = [await house.connect()];
+  await house.silence();
+  while (clients.length <= 5_000) clients.push(await house.connect());
+  for (const client of clients) client.onData(QUERY);
+  const { queue, stats } = house.pool();
+  expect(queue.length).toBe(5_000);
+  clock.at += 11_000;
+  house.app.janitor.tick();
+  expect(queue.length).toBeLessThan(5_000);
+  expect(queue.length).toBeGreaterThan(0);
+  const turns = await turnsUntil(waitUntil(() => queue.length === 0));
+  expect(turns).toBeGreaterThan(2);
+  expect(stats.waitTimeoutCount).toBe(5_000);
 });
 
 test('a scrape and the lists of the console let others be served in between', async () => {
