@@ -80,7 +80,7 @@ ${BUSY} clients ask \`SELECT 1\` as fast as they are answered, all others are id
 together have at most 100 servers. ${facts}.
 
 CPU is that of the event loop's thread for a transaction. A tick is one round of the timer, ten times a second: its processor time: median / p95 / longest.
-What somebody asks for: until the answer was there / processor time / the longest that everybody else waited for it.
+Memory is that of the process behind a run of the collector. What somebody asks for: until the answer was there / processor time / the longest that everybody else waited for it.
 
 ## Clients, in one pool
 

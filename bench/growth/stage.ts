@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { type App, startApp } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { freePort, type Target } from '../../test/support/command.ts';
+import { collect } from '../micro/allocation.ts';
 import { median } from '../side-by-side/report.ts';
 import { Blocks, threadMs } from './blocks.ts';
 import type { Crowd, Took } from './clients.ts';
@@ -56,6 +57,7 @@ class Stage {
       await clients.tell('connect', { count: idleClients - this.#idleClients, databases: this.#pools });
       this.#idleClients = idleClients;
       await this.#ask(WARM_SECONDS);
+      collect();
       await delay(SETTLE_MS);
       const memory = process.memoryUsage.rss();
       this.#ticks.length = 0;

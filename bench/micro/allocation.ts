@@ -3,7 +3,8 @@ import { GCProfiler, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+/** Runs the collector. */
+export const collect = runInNewContext('gc') as () => void;
 
 /** A young generation is at least as large. */
 const ROOM = 512 * 1024;

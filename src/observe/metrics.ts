@@ -37,7 +37,9 @@ export class Metrics {
     const parts: string[] = [];
     const turns = new Turns();
     const picture = this.#look();
+    if (turns.isOver) await turns.giveWay();
     await picture.countClients();
+    if (turns.isOver) await turns.giveWay();
     const isCompatible = this.#sources.states.config.settings.metrics_compat === 'pgbouncer';
     const registries = isCompatible ? [this.#registry, this.#compat] : [this.#registry];
     const all = registries.flatMap((registry) => registry.getMetricsAsArray().map(({ name }) => ({ registry, name })));
