@@ -47,7 +47,7 @@ function lineOf(frame: Frame, { name, points }: Series, down: (y: number) => num
   const placed = points.map(([x, y]) => [across(frame, x).toFixed(1), down(y).toFixed(1)] as const);
   const y = frame.top - 14;
   const dots = placed.map(([cx, cy]) => `<circle class="dot" cx="${cx}" cy="${cy}" r="3"/>`);
-  const right = frame.left + frame.width - (isSecond ? 0 : 90);
+  const right = frame.left + frame.width - (isSecond ? 16 : 100);
   return [
     `<g${isSecond ? ' class="second"' : ''}><polyline class="line" points="${placed.map((at) => at.join(',')).join(' ')}"/>`,
     ...dots,

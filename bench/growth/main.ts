@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { openFileLimit } from '../../src/net/file-limit.ts';
 import { document, printed } from './document.ts';
-import { plot } from './plot.ts';
+import { plotOfClients, plotOfPools } from './plot.ts';
 import type { Point } from './point.ts';
 import { Remote } from './remote.ts';
 import type { Staged } from './stage.ts';
@@ -66,14 +66,8 @@ try {
     const docs = new URL('../../docs/', import.meta.url);
     const facts = `${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}; Postgres, clients and pooler share them`;
     writeFileSync(new URL('growth.md', docs), document(facts, lines));
-    writeFileSync(
-      new URL('growth-clients.svg', docs),
-      plot('idle clients', lines.clients, ({ idleClients }) => idleClients),
-    );
-    writeFileSync(
-      new URL('growth-pools.svg', docs),
-      plot('pools', lines.pools, ({ pools }) => pools),
-    );
+    writeFileSync(new URL('growth-clients.svg', docs), plotOfClients(lines.clients));
+    writeFileSync(new URL('growth-pools.svg', docs), plotOfPools(lines.pools));
   }
 } finally {
   await server.stop();

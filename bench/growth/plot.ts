@@ -16,7 +16,7 @@ interface Wanted {
   readonly lines: Readonly<Record<string, (point: Point) => number>>;
 }
 
-const PANELS: readonly Wanted[] = [
+const panelsWith = (list: Wanted['lines']): readonly Wanted[] => [
   { title: 'transactions/s of 32 busy clients', lines: { '': ({ rate }) => rate } },
   {
     title: 'a tick of the timer, ms',
@@ -24,16 +24,15 @@ const PANELS: readonly Wanted[] = [
   },
   {
     title: 'longest turn, ms',
-    lines: { '/metrics': ({ scrape }) => scrape.blockMs, 'SHOW CLIENTS': ({ showClients }) => showClients.blockMs },
+    lines: { '/metrics': ({ scrape }) => scrape.blockMs, ...list },
   },
   { title: 'memory, MB', lines: { '': ({ memory }) => memory / 2 ** 20 } },
 ];
 
-/** over: what grows, and the name of it. */
-export function plot(name: string, points: readonly Point[], over: (point: Point) => number): string {
+function plot(name: string, list: Wanted['lines'], points: readonly Point[], over: (point: Point) => number): string {
   const ticks = points.map(over);
   const [from, to] = [Math.min(...ticks), Math.max(...ticks)];
-  const drawn = PANELS.flatMap(({ title, lines }, i) => {
+  const drawn = panelsWith(list).flatMap(({ title, lines }, i) => {
     const frame: Frame = { ...ROWS[i >> 1]!, left: LEFTS[i & 1]!, width: PANEL, ticks, from, to };
     const series = Object.entries(lines).map(([line, of]) => ({
       name: line,
@@ -49,4 +48,14 @@ export function plot(name: string, points: readonly Point[], over: (point: Point
     '</svg>',
     '',
   ].join('\n');
+}
+
+export function plotOfClients(points: readonly Point[]): string {
+  const list = { 'SHOW CLIENTS': ({ showClients }: Point) => showClients.blockMs };
+  return plot('idle clients', list, points, ({ idleClients }) => idleClients);
+}
+
+export function plotOfPools(points: readonly Point[]): string {
+  const list = { 'SHOW POOLS': ({ showPools }: Point) => showPools.blockMs };
+  return plot('pools', list, points, ({ pools }) => pools);
 }

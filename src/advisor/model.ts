@@ -8,6 +8,7 @@ import type { Advice, Cause, Confidence } from './advice.ts';
 import type { Found, Sums } from './found.ts';
 import { kneeOf } from './knee.ts';
 import type { Measured } from './measured.ts';
+import { allSteps, type Steps } from './steps.ts';
 import { drawsOf, serversFor } from './waits.ts';
 import { say } from './words.ts';
 
@@ -26,18 +27,23 @@ const SLOW_MS = 200;
 const LEAST_SURPLUS = 2;
 
 export function advise(measured: Measured): Advice {
+  return allSteps(adviseInSteps(measured));
+}
+
+/** Each step takes a millisecond or so where much has come. */
+export function* adviseInSteps(measured: Measured): Steps<Advice> {
   const sums = sumsOf(measured);
   const { poolSize, slots, waitTargetMs, ceiling, leaks, peak } = measured;
   const holds = total(measured.holds);
   if (sums.seconds * 1_000 < LEAST_MS || holds < LEAST_HOLDS || poolSize === 0)
     return say({ ...nothing(measured, sums) });
   const most = Math.max(poolSize, 1) * MOST_GROWTH;
-  const needOf = (holdMs: number) => {
+  const needOf = function* (holdMs: number): Steps<number> {
     const offered = (sums.rate * holdMs) / 1_000;
     const least = Math.max(Math.ceil(offered), 1);
-    return serversFor(slots, drawsOf(measured.holds, holdMs), waitTargetMs, least, Math.max(most, least) * 4);
+    return yield* serversFor(slots, drawsOf(measured.holds, holdMs), waitTargetMs, least, Math.max(most, least) * 4);
   };
-  const played = needOf(sums.holdMs);
+  const played = yield* needOf(sums.holdMs);
   // Who waits all the time would take a server each.
   const hidden = sums.isFull ? Math.round(poolSize + sums.waiting) : 0;
   const needed = Math.max(played, Math.min(hidden, most));
@@ -51,7 +57,7 @@ export function advise(measured: Measured): Advice {
   const sizeNow = bound(needed);
   const size = bound(Math.max(needed, peak?.servers ?? 0));
   const keptShare = sums.idleShare + sums.pinnedShare;
-  const without = keptShare >= LARGE_SHARE ? Math.min(needOf(sums.holdMs * (1 - keptShare)), size) : size;
+  const without = keptShare >= LARGE_SHARE ? Math.min(yield* needOf(sums.holdMs * (1 - keptShare)), size) : size;
   const sizeWithout = without < size ? without : null;
   const cause = causeOf(measured, sums, { needed, size, sizeWithout, isSlowed });
   const confidence = confidenceOf(holds, sums, needed > most);

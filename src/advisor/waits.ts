@@ -5,6 +5,7 @@
 
 import { BOUNDS_MS, type BucketCounts, total } from '../util/histogram.ts';
 import type { Slot } from './measured.ts';
+import type { Steps } from './steps.ts';
 
 /** So many of the newest arrivals are played at most: some milliseconds of work. */
 const MAX_ARRIVALS = 20_000;
@@ -77,25 +78,28 @@ export function lateShare(slots: readonly Slot[], draws: Float64Array, servers: 
 }
 
 /** The fewest servers, from `least` to `most`, with which no more than LATE_SHARE wait for longer than the target. */
-export function serversFor(
+export function* serversFor(
   slots: readonly Slot[],
   draws: Float64Array,
   targetMs: number,
   least: number,
   most: number,
-): number {
+): Steps<number> {
   const visits = visitsOf(slots, draws);
+  yield;
   const isEnough = (servers: number) => lateOf(visits, servers, targetMs) <= LATE_SHARE;
   let tooFew = least - 1;
   let enough = least;
   for (let step = 1; enough < most && !isEnough(enough); step *= 2) {
     tooFew = enough;
     enough = Math.min(enough + step, most);
+    yield;
   }
   while (enough - tooFew > 1) {
     const middle = Math.floor((enough + tooFew) / 2);
     if (isEnough(middle)) enough = middle;
     else tooFew = middle;
+    yield;
   }
   return enough;
 }

@@ -1,10 +1,13 @@
 // Advice for every pool: worked out now and then, told in the log when it changes, and there for whoever asks.
 
 import type { Advice } from '../advisor/advice.ts';
-import { advise } from '../advisor/model.ts';
+import type { Measured } from '../advisor/measured.ts';
+import { advise, adviseInSteps } from '../advisor/model.ts';
+import type { Steps } from '../advisor/steps.ts';
 import { printable } from '../guard/exhaustion.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
+import { Turns } from '../util/turns.ts';
 import type { Logger } from './log.ts';
 import { Peaks } from './peaks.ts';
 import { Samples } from './samples.ts';
@@ -26,6 +29,12 @@ interface Known {
   readonly peaks: Peaks;
 }
 
+/** An advice that is being worked out. */
+interface UnderWay {
+  readonly pool: Pool;
+  readonly steps: Steps<Advice>;
+}
+
 export interface AdviceRow {
   readonly database: string;
   readonly user: string;
@@ -35,6 +44,7 @@ export interface AdviceRow {
 export class Advisor {
   readonly #samples = new Samples();
   readonly #known = new WeakMap<Pool, Known>();
+  #underWay: UnderWay | null = null;
   readonly #triedAt = new WeakMap<Pool, number>();
   readonly #times: RecentTimes;
   readonly #log: Logger;
@@ -47,15 +57,32 @@ export class Advisor {
   /** From the timer. */
   tick(pools: Pools, now: number): void {
     this.#samples.tick(pools, now);
+    this.#underWay ??= this.#begin(pools, now);
+    if (this.#underWay === null) return;
+    const { pool, steps } = this.#underWay;
+    const turns = new Turns();
+    let step = steps.next();
+    while (step.done !== true && !turns.isOver) step = steps.next();
+    if (step.done !== true) return; // the next tick goes on
+    this.#underWay = null;
+    this.#keep(pool, step.value, now);
+    this.#remember(pool, now);
+    this.#tell(pool, now);
+  }
+
+  /** Of the next pool that is due; null: none is. */
+  #begin(pools: Pools, now: number): UnderWay | null {
     for (const pool of this.#samples.pools) {
       if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
       this.#triedAt.set(pool, now);
-      const advice = this.#work(pool, pools, now);
-      if (advice === null) continue;
-      this.#remember(pool, now);
-      this.#tell(pool, now);
-      return;
+      const measured = this.#measured(pool, pools, now);
+      if (measured !== null) return { pool, steps: adviseInSteps(measured) };
     }
+    return null;
+  }
+
+  #measured(pool: Pool, pools: Pools, now: number): Measured | null {
+    return this.#samples.measured(pool, pools, this.#times, this.#known.get(pool)?.peaks.most(now) ?? null);
   }
 
   /** null: nothing is kept of this pool, because there are too many or advice_wait_target is 0. */
@@ -80,20 +107,24 @@ export class Advisor {
   }
 
   #work(pool: Pool, pools: Pools, now: number): Advice | null {
-    const known = this.#known.get(pool);
-    const measured = this.#samples.measured(pool, pools, this.#times, known?.peaks.most(now) ?? null);
+    const measured = this.#measured(pool, pools, now);
     if (measured === null) {
       this.#known.delete(pool);
       return null;
     }
     const advice = advise(measured);
+    this.#keep(pool, advice, now);
+    return advice;
+  }
+
+  #keep(pool: Pool, advice: Advice, now: number): void {
+    const known = this.#known.get(pool);
     if (known === undefined) this.#known.set(pool, { advice, at: now, since: now, told: '', peaks: new Peaks() });
     else {
       if (!isSame(known.advice, advice)) known.since = now;
       known.advice = advice;
       known.at = now;
     }
-    return advice;
   }
 
   /** What a minute has asked for counts for a day: nobody should lose at night what is needed by day. */
