@@ -1,9 +1,10 @@
 // The layers of the house: imports point down this list only. See docs/architecture.md.
 const rooms = [
-  'cli', 'doctor', 'app', 'admin', 'http', 'control', 'observe', 'guard', 'advisor', 'client', 'pool', 'server', 'session', 'auth', 'net',
+  'cli', 'doctor', 'workers', 'app', 'admin', 'http', 'control', 'observe', 'guard', 'advisor', 'client', 'pool', 'server', 'session', 'auth', 'net',
   'config', 'protocol', 'util',
 ];
-const path = (room) => (room === 'app' || room === 'control' ? `^src/${room}\\.ts$` : `^src/${room}/`);
+const files = { app: '^src/app\\.ts$', control: '^src/(control|orders)\\.ts$' };
+const path = (room) => files[room] ?? `^src/${room}/`;
 const upward = rooms.slice(1).map((room, i) => ({
   name: `${room}-imports-upward`,
   comment: `${room} may import only rooms below it`,

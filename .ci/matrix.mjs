@@ -15,7 +15,7 @@ const LONG = [
   'test/drivers/{pg,postgres-js}.test.ts',
   'test/integration/{calm,embedded-postgres,fairness,incident,wire-large}.test.ts',
   'test/integration/{advice,guessing,libpq,login-storm,rotation,wait}.test.ts',
-  'test/integration/doctor/**',
+  'test/integration/doctor/{certificates,planted,sound}.test.ts',
   'test/integration/{console-compare,exporter,http-access,http-api,http-events,pgbouncer-*,prometheus,top,traces}.test.ts',
   'test/integration/settings/**',
   'test/regress/backpressure.test.ts',

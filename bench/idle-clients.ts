@@ -1,15 +1,17 @@
-// node bench/idle-clients.ts [--clients 10000]: what an idle client costs in memory, and that all of them stay and are served.
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+// node bench/idle-clients.ts [--clients 10000] [--tls]: what an idle client costs in memory, and that all of them stay and are served.
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../src/cli/demo/embedded-postgres.ts';
 import { startCommand } from '../test/support/command.ts';
-import * as build from '../test/support/wire-messages.ts';
+import { login, query, tlsSettings } from './raw-client.ts';
 
-const { values } = parseArgs({ options: { clients: { type: 'string', default: '10000' } } });
+const { values } = parseArgs({
+  options: { clients: { type: 'string', default: '10000' }, tls: { type: 'boolean', default: false } },
+});
 const count = Number(values.clients);
-const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+/** A handshake is work for both sides. */
+const abreast = values.tls ? 20 : 100;
 
 const server = await startEmbeddedPostgres();
 const { host, port, user, password } = server;
@@ -18,43 +20,23 @@ const pooler = await startCommand(target, {
   auth_type: 'trust',
   max_client_conn: count + 100,
   client_login_timeout: 0,
+  ...(values.tls ? await tlsSettings() : {}),
 });
 
-async function login(): Promise<Socket> {
-  const socket = connect({ port: pooler.port, host: pooler.host });
-  await once(socket, 'connect');
-  socket.write(build.startup({ user, database: 'postgres' }));
-  await ready(socket);
-  return socket;
-}
-
-/** Until a ReadyForQuery ends what came. */
-async function ready(socket: Socket): Promise<void> {
-  for (;;) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer];
-    if (chunk.subarray(-6).equals(READY)) return;
-  }
-}
-
 try {
-  const sockets: Socket[] = [await login()];
+  const come = () => login(pooler, values.tls);
+  const sockets: Socket[] = [await come()];
   await delay(500);
   const before = pooler.rss();
   const started = performance.now();
-  while (sockets.length <= count) sockets.push(...(await Promise.all(Array.from({ length: 100 }, login))));
+  while (sockets.length <= count) sockets.push(...(await Promise.all(Array.from({ length: abreast }, come))));
   const loginSeconds = (performance.now() - started) / 1000;
   await delay(5_000);
   const idle = pooler.rss();
   let closed = 0;
   for (const socket of sockets) socket.on('close', () => (closed += 1));
-  for (let at = 0; at < sockets.length; at += 200) {
-    await Promise.all(
-      sockets.slice(at, at + 200).map((socket) => {
-        socket.write(build.query('SELECT 1'));
-        return ready(socket);
-      }),
-    );
-  }
+  for (let at = 0; at < sockets.length; at += 200)
+    await Promise.all(sockets.slice(at, at + 200).map((socket) => query(socket, 'SELECT 1')));
   await delay(2_000);
   const used = pooler.rss();
   const perClient = (bytes: number) => `${((bytes - before) / sockets.length / 1024).toFixed(1)} kB`;

@@ -1,55 +1,42 @@
-// npm run build && node bench/pod-size.ts [--tps 500] [--seconds 20]: what pgsluice needs of memory and CPU at 100 and 1,000 clients, for the requests and limits of a pod.
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+// npm run build && node bench/pod-size.ts [--tps 500] [--seconds 20] [--tls]: what pgsluice needs of memory and CPU at 100 and 1,000 clients, for the requests and limits of a pod.
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../src/cli/demo/embedded-postgres.ts';
 import { startCommand } from '../test/support/command.ts';
-import * as build from '../test/support/wire-messages.ts';
+import { login, query, tlsSettings } from './raw-client.ts';
 import { cpuOf } from './side-by-side/cpu.ts';
 
 const { values } = parseArgs({
-  options: { tps: { type: 'string', default: '500' }, seconds: { type: 'string', default: '20' } },
+  options: {
+    tps: { type: 'string', default: '500' },
+    seconds: { type: 'string', default: '20' },
+    tls: { type: 'boolean', default: false },
+  },
 });
 const tps = Number(values.tps);
 const seconds = Number(values.seconds);
-const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 const TURN_MS = 20;
 /** As in the image: sources would have the compiler in memory, too. */
 const COMMAND = fileURLToPath(new URL('../dist/cli/pgsluice.js', import.meta.url));
-const SETTINGS = { auth_type: 'trust', default_pool_size: 10, max_client_conn: 2000 };
+const SETTINGS = {
+  auth_type: 'trust',
+  default_pool_size: 10,
+  max_client_conn: 2000,
+  ...(values.tls ? await tlsSettings() : {}),
+};
 
 const server = await startEmbeddedPostgres();
 const { host, port, user, password } = server;
 const target = { host, port, user, password, database: 'postgres' };
-
-async function login(at: number): Promise<Socket> {
-  const socket = connect({ port: at, host: '127.0.0.1' });
-  await once(socket, 'connect');
-  socket.setNoDelay(true);
-  const ready = answer(socket);
-  socket.write(build.startup({ user, database: 'postgres' }));
-  await ready;
-  return socket;
-}
-
-/** Until a ReadyForQuery outside a transaction ends what came. */
-async function answer(socket: Socket): Promise<void> {
-  for (;;) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer];
-    if (chunk.subarray(-6).equals(READY)) return;
-  }
-}
 
 /** Transactions at an even rate, each of the next client that has none open; those that found no client are not done. */
 async function load(sockets: Socket[], forMs: number): Promise<number> {
   const free = [...sockets];
   let done = 0;
   const one = async (socket: Socket): Promise<void> => {
-    const answered = answer(socket);
-    socket.write(build.query('SELECT 1'));
-    await answered;
+    await query(socket, 'SELECT 1');
     done += 1;
     free.push(socket);
   };
@@ -77,7 +64,7 @@ try {
     const megabytes = () => `${Math.round(pooler.rss() / 2 ** 20)} MB`;
     const sockets: Socket[] = [];
     while (sockets.length < count)
-      sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => login(pooler.port)))));
+      sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => login(pooler, values.tls)))));
     await delay(2_000);
     const before = used();
     await delay(5_000);

@@ -7,7 +7,7 @@ import { Guessing } from './auth/guessing.ts';
 import { PasswordKeeper } from './auth/password-keeper.ts';
 import { Client, type ClientHost } from './client/client.ts';
 import { Clients } from './client/clients.ts';
-import { ConfigGatekeeper, type House } from './client/gatekeeper.ts';
+import { type ClientShares, ConfigGatekeeper, type House } from './client/gatekeeper.ts';
 import { LoginTurns } from './client/login-turns.ts';
 import { Peers } from './client/peers.ts';
 import { makeRelayTables } from './client/relay-tables.ts';
@@ -22,9 +22,10 @@ import { SilentPeers } from './guard/silent-peers.ts';
 import { loadStatementParser } from './guard/statement-text.ts';
 import type { ApiParts } from './http/api-parts.ts';
 import { Health } from './http/health.ts';
+import { tellPart } from './http/parts.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { type Dial, dialStream } from './net/dial.ts';
-import { Doors } from './net/doors.ts';
+import { type DoorSet, Doors } from './net/doors.ts';
 import { openFileLimit } from './net/file-limit.ts';
 import { type AskSystem, askSystem, Resolver } from './net/resolver.ts';
 import { Stream } from './net/stream.ts';
@@ -36,13 +37,17 @@ import { History } from './observe/history.ts';
 import { createLog, LogFile, type Logger } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { Observer } from './observe/observer.ts';
+import { idsOf, sharedSequence } from './observe/sequence.ts';
 import type { Sources } from './observe/snapshot.ts';
+import type { Answers, QuestionName, Questions, Respondent, Team } from './observe/team.ts';
 import { RecentTimes } from './observe/times.ts';
 import { Tracer } from './observe/tracer.ts';
+import { type Order, type Outcome, type Verbs, verbsOf } from './orders.ts';
 import { sendCancel } from './pool/cancel.ts';
 import { Hosts } from './pool/hosts.ts';
 import { cancelAddress, followName, followRole, namesInUse } from './pool/moves.ts';
 import { openServer } from './pool/open-server.ts';
+import type { Permits } from './pool/permits.ts';
 import type { Pool, PoolContext } from './pool/pool.ts';
 import { Pools } from './pool/pools.ts';
 import { poolerError } from './protocol/catalogue.ts';
@@ -50,13 +55,31 @@ import type { Server } from './server/server.ts';
 import { SteadyClock } from './util/clock.ts';
 import { PidFile } from './util/pid-file.ts';
 import { packageVersion } from './util/version.ts';
+import { WORKER_STEP } from './util/worker-number.ts';
 
 /** Files that are not clients: servers are counted apart. */
 const OTHER_FILES = 64;
 /** How long stop() lets last words reach clients. */
 const GOODBYE_MS = 1_000;
 
+/** The other workers, where this process is one of several. */
+export interface Crew {
+  /** From 1 on. */
+  readonly worker: number;
+  readonly workers: number;
+  readonly permits: Permits;
+  readonly shares: ClientShares;
+  readonly doors: DoorSet;
+  /** Clients that keep the others from going down. */
+  readonly clientsElsewhere: number;
+  /** In every worker. */
+  perform(order: Order): Promise<Outcome>;
+  /** A cancel request for a client of that worker; done is called once. */
+  carryCancel(worker: number, processId: number, key: Buffer, done: () => void): void;
+}
+
 export interface AppOptions {
+  readonly crew?: Crew;
   /** Default: over the network. */
   readonly dial?: Dial;
   /** Default: the system's. */
@@ -71,12 +94,14 @@ export interface AppOptions {
   readonly quiet?: boolean;
   /** Nobody asked for HTTP: where its port is taken, the pooler runs without. */
   readonly mayLackHttp?: boolean;
+  /** The other workers, where there are several. Default: the pooler is this process alone. */
+  readonly team?: Team;
 }
 
-export class App {
+export class App implements Respondent {
   readonly log: Logger;
   readonly control: Control;
-  readonly pools = new Pools();
+  readonly pools: Pools;
   readonly clients: Clients;
   readonly peers: Peers;
   readonly clock: SteadyClock;
@@ -89,12 +114,14 @@ export class App {
   readonly history = new History(() => this.janitor.lateness);
   readonly tracer: Tracer;
   readonly tls: TlsKeeper;
-  readonly doors = new Doors();
+  readonly doors: DoorSet;
+  readonly verbs: Verbs;
   readonly resolver: Resolver;
   /** Resolved when the pooler has stopped, whoever asked for it. */
   readonly stopped: Promise<void>;
   readonly #logFile: LogFile | null;
   readonly #mayLackHttp: boolean;
+  readonly #team: Team | null;
   readonly #pidFile: PidFile | null;
   readonly #dial: Dial;
   readonly #gatekeeper: ConfigGatekeeper;
@@ -105,19 +132,28 @@ export class App {
   readonly #console: Console;
   readonly janitor: Janitor;
   readonly leaks: Leaks;
+  readonly #answers: Answers;
   #maxClients: number;
   #https: HttpServer[] = [];
-  #nextServerId = 1;
+  readonly #crew: Crew | null;
+  #nextServerId: number;
   #startedAt = 0;
   #stopping: Promise<void> | null = null;
   #onStopped: () => void = () => {};
 
   constructor(config: Config, options: AppOptions) {
+    this.#crew = options.crew ?? null;
+    this.#nextServerId = this.#crew?.worker ?? 1;
+    this.pools = new Pools(this.#crew?.permits);
+    this.doors = this.#crew?.doors ?? new Doors();
     const { logfile, pidfile } = config.settings;
     this.#logFile = options.log === undefined && logfile !== '' ? new LogFile(logfile) : null;
     this.#mayLackHttp = options.mayLackHttp === true;
-    this.#pidFile = pidfile === '' ? null : new PidFile(pidfile);
-    this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet: options.quiet === true });
+    this.#team = options.team ?? null;
+    this.#pidFile = pidfile === '' || this.#crew !== null ? null : new PidFile(pidfile);
+    const { quiet = false } = options;
+    const worker = this.#crew?.worker ?? null;
+    this.log = options.log ?? createLog(config.settings, { file: this.#logFile, quiet, worker });
     this.clock = options.clock ?? new SteadyClock();
     this.resolver = this.#makeResolver(options.askSystem);
     this.#dial = options.dial ?? ((address) => dialStream(address, this.resolver.lookup));
@@ -138,12 +174,17 @@ export class App {
       (server, pool, done) => this.#cancel(server, pool, done),
       config.settings.peer_id,
       this.peers,
+      this.#crew === null ? null : { worker: this.#crew.worker, carry: this.#crew.carryCancel },
     );
     this.observer = new Observer(
       this.log,
       () => this.config.settings,
       this.clock,
-      new EventRing(config.settings.event_ring_size),
+      new EventRing(
+        config.settings.event_ring_size,
+        Date.now,
+        this.#team === null ? undefined : sharedSequence(this.#team.worker),
+      ),
     );
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -177,9 +218,17 @@ export class App {
       },
       onShutdown: (mode) => this.#onShutdown(mode),
       onStop: () => void this.stop(),
+      clientsElsewhere: () => this.#crew?.clientsElsewhere ?? 0,
     });
+    const crew = this.#crew;
+    this.verbs = crew === null ? verbsOf(this.control) : { control: this.control, perform: crew.perform };
     this.#maxClients = this.#clientLimit();
-    this.leaks = new Leaks(this.clock, this.observer, (pool) => this.pools.waitingElsewhere(pool));
+    this.leaks = new Leaks(
+      this.clock,
+      this.observer,
+      (pool) => this.pools.waitingElsewhere(pool),
+      this.#team === null ? undefined : idsOf(this.#team.worker),
+    );
     this.tracer = new Tracer({
       endpoint: config.settings.otlp_traces_endpoint || null,
       version: packageVersion(),
@@ -188,7 +237,7 @@ export class App {
     });
     this.#poolContext = this.#makePoolContext();
     this.#lookups = new SecretLookups(() => this.config, this.#poolContext);
-    this.advisor = new Advisor(this.recentTimes, this.log);
+    this.advisor = new Advisor(this.recentTimes, this.log, this.#team);
     this.databaseStats = new DatabaseStats(
       { pools: this.pools, settings: () => this.config.settings, log: this.log },
       this.clock.now(),
@@ -196,22 +245,26 @@ export class App {
     this.#console = new Console({
       stats: this.databaseStats,
       control: this.control,
+      verbs: this.verbs,
       version: packageVersion(),
       events: this.observer.events,
+      team: this.#team,
       snapshot: () => this.snapshot(),
     });
     this.#gatekeeper = new ConfigGatekeeper(this.#makeHouse());
     this.#host = this.#makeHost();
-    this.health = new Health(this.control, this.pools);
+    this.health = new Health(this.control, this.pools, this.#team);
     this.metrics = new Metrics({
       observer: this.observer,
       version: packageVersion(),
+      team: this.#team,
       state: () => this.control.state,
       states: this.control,
       snapshot: () => this.snapshot(),
       lateness: () => this.janitor.lateness,
       spans: this.tracer.counts,
     });
+    this.#answers = this.#makeAnswers();
     const silentPeers = new SilentPeers(this.pools, this.clock);
     this.janitor = new Janitor({
       pools: this.pools,
@@ -265,9 +318,15 @@ export class App {
     };
   }
 
+  /** What this worker says when one of the team asks. */
+  answer<N extends QuestionName>(name: N, argument: Questions[N]['argument']): Promise<Questions[N]['answer']> {
+    return this.#answers[name](argument);
+  }
+
   async start(): Promise<void> {
     const { settings, warnings } = this.config;
-    for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
+    const isAlone = this.#crew === null;
+    if (isAlone) for (const { message, key, line } of warnings) this.log.warn({ key, line }, message);
     try {
       this.#pidFile?.claim();
       await this.#passwords.start();
@@ -286,7 +345,7 @@ export class App {
     const addresses = this.doors.addressesOf(settings);
     this.log.info(
       { version: packageVersion(), addresses, http: this.httpPort, maxClients: this.#maxClients },
-      'pgsluice is up',
+      isAlone ? 'pgsluice is up' : 'worker is up',
     );
   }
 
@@ -309,7 +368,7 @@ export class App {
     await Promise.race([this.tracer.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     await Promise.race([closed, delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#pidFile?.remove();
-    this.log.info('pgsluice is down');
+    this.log.info(this.#crew === null ? 'pgsluice is down' : 'worker is down');
     this.#logFile?.stream.close();
     this.#onStopped();
   }
@@ -339,14 +398,26 @@ export class App {
     while (this.#host.loginTurns.length > 0) await immediate();
   }
 
+  #makeAnswers(): Answers {
+    return {
+      show: async (question) => this.#console.told(question),
+      metrics: () => this.metrics.told(),
+      api: async ({ part, query }) => tellPart(this.#apiParts(), part, query),
+      measured: async (pool) => this.advisor.told(this.pools, this.clock.now(), pool),
+      ready: async () => this.health.ready(),
+    };
+  }
+
   #apiParts(): ApiParts {
     return {
       control: this.control,
+      verbs: this.verbs,
       events: this.observer.events,
       history: this.history,
       log: this.log,
       observer: this.observer,
       version: packageVersion(),
+      team: this.#team,
       uptimeMs: () => this.clock.now() - this.#startedAt,
       snapshot: () => this.snapshot(),
     };
@@ -358,12 +429,13 @@ export class App {
   }
 
   #admit(socket: Socket, isUnix: boolean): void {
-    if (this.#stopping !== null) {
+    // A worker's socket may have ended while it waited.
+    if (this.#stopping !== null || socket.destroyed) {
       socket.destroy();
       return;
     }
     const { settings } = this.config;
-    const { max_client_logins: limit } = settings;
+    const limit = this.#partOf(settings.max_client_logins);
     const { login } = this.clients.lists;
     if (limit > 0 && login.length >= limit)
       login.head?.close('too_many_logins', poolerError('too_many_logins', String(limit)));
@@ -375,6 +447,11 @@ export class App {
           return stream;
         }),
     );
+  }
+
+  /** Of a limit that each worker keeps a part of by itself. */
+  #partOf(limit: number): number {
+    return limit === 0 || this.#crew === null ? limit : Math.max(Math.floor(limit / this.#crew.workers), 1);
   }
 
   /** After a reload. Where encryption was off before and can't be made, whoever has to be encrypted is refused, on either side. */
@@ -394,6 +471,8 @@ export class App {
     const servers = databases.size * Math.max(users.size, 1) * settings.default_pool_size;
     const room = Math.max(limit - OTHER_FILES - Math.min(servers, Math.floor(limit / 4)), 1);
     if (room >= settings.max_client_conn) return settings.max_client_conn;
+    // Each worker has files of its own, and lets in the clients of its share.
+    if (this.#crew !== null && room * this.#crew.workers >= settings.max_client_conn) return room;
     this.log.warn(
       { openFiles: limit, maxClientConn: settings.max_client_conn, maxClients: room },
       'the limit of open files allows fewer clients than max_client_conn: raise it (ulimit -n) or lower max_client_conn',
@@ -431,8 +510,13 @@ export class App {
       events: this.observer,
       guard: this.leaks,
       tracer: this.tracer.isOn ? this.tracer : null,
-      openServer: (pool, dedicated, owner) =>
-        openServer(this.#nextServerId++, pool, this.config, this.clock, dedicated, owner, this.#dial, this.tls),
+      openServer: (pool, dedicated, owner) => {
+        const id = this.#nextServerId;
+        this.#nextServerId += this.#crew === null ? 1 : WORKER_STEP;
+        const dial = this.#crew?.permits.use(pool, owner !== pool, this.#dial) ?? this.#dial;
+        return openServer(id, pool, this.config, this.clock, dedicated, owner, dial, this.tls);
+      },
+      workers: this.#crew?.workers ?? 1,
       mayOpen: (pool, waitedMs) => this.pools.mayOpen(pool, waitedMs),
       mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
@@ -464,11 +548,12 @@ export class App {
       get maxClients() {
         return app.#maxClients;
       },
+      shares: app.#crew?.shares ?? null,
       get isOpen() {
         return app.control.isOpen;
       },
       get isTlsReady() {
-        return app.tls.door !== null;
+        return app.tls.acceptor !== null;
       },
       get isSocketOurs() {
         return app.doors.isSocketOurs;
@@ -484,8 +569,8 @@ export class App {
     return {
       clock: app.clock,
       gatekeeper: app.#gatekeeper,
-      get tlsDoor() {
-        return app.tls.door;
+      get tlsAcceptor() {
+        return app.tls.acceptor;
       },
       events: app.observer,
       lists: app.clients.lists,

@@ -42,6 +42,14 @@ export interface ControlOptions {
   readonly onShutdown: (mode: ShutdownMode) => Promise<void>;
   /** Everything is over: close the doors and go. */
   readonly onStop: () => void;
+  /** Clients of the other workers: waiting for the last one means for theirs, too. */
+  readonly clientsElsewhere: () => number;
+}
+
+export interface Beginning {
+  readonly isPaused: boolean;
+  readonly pausedDatabases: readonly string[];
+  readonly disabledDatabases: readonly string[];
 }
 
 export type ReloadResult =
@@ -109,6 +117,13 @@ export class Control {
 
   isDisabled(database: string): boolean {
     return this.#disabledDatabases.has(database);
+  }
+
+  /** What commands had made of the pooler before this worker came. */
+  begin({ isPaused, pausedDatabases, disabledDatabases }: Beginning): void {
+    this.#isPaused = isPaused;
+    for (const name of pausedDatabases) this.#pausedDatabases.add(name);
+    for (const name of disabledDatabases) this.#disabledDatabases.add(name);
   }
 
   /** No new transactions; resolves when no server is held any more. database null: all of them. PgBouncer: PAUSE. */
@@ -298,14 +313,18 @@ export class Control {
       // Behind what has arrived in this turn of the event loop: who has begun a transaction with it may end it.
       if (mode === 'drain') setImmediate(() => this.#drainClients());
       const now = performance.now();
-      if (this.#options.clients.applicationCount > 0) idleSince = now;
+      if (this.#clientCount > 0) idleSince = now;
       if (this.#mayFinish(mode, now - this.#shutdownStartedAt, now - idleSince)) this.#finish();
     }, SHUTDOWN_TICK_MS);
   }
 
+  get #clientCount(): number {
+    return this.#options.clients.applicationCount + this.#options.clientsElsewhere();
+  }
+
   #mayFinish(mode: ShutdownMode, sinceMs: number, idleMs: number): boolean {
     const { shutdown_idle, shutdown_min_wait, shutdown_timeout } = this.#config.settings;
-    const count = this.#options.clients.applicationCount;
+    const count = this.#clientCount;
     if (shutdown_timeout > 0 && sinceMs >= shutdown_timeout) {
       if (count > 0) this.#options.log.warn({ clients: count }, 'shutdown_timeout is over with clients connected');
       return true;

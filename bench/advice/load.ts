@@ -1,6 +1,7 @@
 // Plays a workload through a pooler of one size, and says how long clients had to wait for their answers.
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { Random } from '../../src/cli/demo/random.ts';
 import { startCommand, type Target } from '../../test/support/command.ts';
 import type { Workload } from './workloads.ts';
 
@@ -27,17 +28,6 @@ export interface AdviceTold {
   readonly confidence: string;
   readonly title: string;
   readonly arithmetic: string;
-}
-
-/** Numbers from 0 to 1, the same for every size (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** A block is as long as a burst and what lies between two. */
@@ -113,7 +103,8 @@ async function adviceOf(config: pg.ClientConfig): Promise<AdviceTold> {
 /** Transactions come when they come, whether the ones before are done or not. */
 async function playOpen(workload: Workload, clients: pg.Client[], options: PlayOptions, times: Times): Promise<void> {
   const { rampSeconds, seconds } = options;
-  const random = randomOf(1);
+  // The same for every size.
+  const random = new Random(1);
   const free = [...clients];
   const queue: { readonly due: number; readonly random: number; readonly counts: boolean }[] = [];
   const started = performance.now();
@@ -139,11 +130,11 @@ async function playOpen(workload: Workload, clients: pg.Client[], options: PlayO
     // The ramp begins at a tenth. Its arrivals are drawn as if it were a time of its own, so that what comes behind it is the same for all.
     const second = due / 1_000;
     const share = second < rampSeconds ? 0.1 + (0.9 * second) / rampSeconds : 1;
-    due += (-Math.log(1 - random()) * 1_000) / (workload.rate!(second) * share);
+    due += (-Math.log(1 - random.next()) * 1_000) / (workload.rate!(second) * share);
     if (due > (rampSeconds + seconds) * 1_000) break;
     const waitMs = due - (performance.now() - started);
     if (waitMs > 1) await delay(waitMs);
-    queue.push({ due, random: random(), counts: due >= rampSeconds * 1_000 });
+    queue.push({ due, random: random.next(), counts: due >= rampSeconds * 1_000 });
     open += 1;
     next();
   }
@@ -158,12 +149,12 @@ async function playClosed(workload: Workload, clients: pg.Client[], options: Pla
   const ends = (rampSeconds + seconds) * 1_000;
   await Promise.all(
     clients.map(async (client, i) => {
-      const random = randomOf(i + 1);
+      const random = new Random(i + 1);
       await delay((i * rampSeconds * 1_000) / clients.length);
       for (;;) {
         const begins = performance.now() - started;
         if (begins >= ends) return;
-        await workload.run(client, random()).catch(() => (times.failed += 1));
+        await workload.run(client, random.next()).catch(() => (times.failed += 1));
         const now = performance.now() - started;
         if (now >= rampSeconds * 1_000 && now < ends) times.add(now - rampSeconds * 1_000, now - begins);
       }

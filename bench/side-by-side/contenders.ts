@@ -10,12 +10,15 @@ import { queryOn } from '../../test/support/postgres.ts';
 import { findTool } from '../../test/support/tools.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
 
-export type Name = 'straight' | 'pgsluice' | 'PgBouncer' | 'Odyssey' | 'pgagroal';
+/** x2: two processes that serve, on one port. */
+export type Name = 'straight' | 'pgsluice' | 'pgsluice x2' | 'PgBouncer' | 'PgBouncer x2' | 'Odyssey' | 'pgagroal';
 
 export interface Contender extends Target {
   readonly name: Name;
   /** Null: there is nobody between. */
   readonly pid: number | null;
+  /** Processes that are not its children. */
+  readonly others?: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -34,29 +37,38 @@ export interface Wishes {
 
 type Start = (postgres: Target, wishes: Wishes) => Promise<Contender | null>;
 
-const startPgsluice: Start = async (postgres, { poolSize, maxClients, auth, verifier, certificate, tree }) => {
-  const settings = {
-    default_pool_size: poolSize,
-    max_client_conn: maxClients,
-    auth_type: auth === 'trust' ? 'trust' : 'scram-sha-256',
-    users: { [postgres.user]: { password: auth === 'verifier' ? verifier : postgres.password } },
-    databases: { [postgres.database]: backendOf(postgres) },
-    ...(certificate !== null && {
-      client_tls_sslmode: 'allow',
-      client_tls_cert_file: certificate.certFile,
-      client_tls_key_file: certificate.keyFile,
-    }),
+const pgsluice =
+  (name: Name, workers: number): Start =>
+  async (postgres, wishes) => {
+    const { poolSize, maxClients, auth, verifier, certificate, tree } = wishes;
+    const settings = {
+      ...(workers > 1 && { workers }),
+      default_pool_size: poolSize,
+      max_client_conn: maxClients,
+      auth_type: auth === 'trust' ? 'trust' : 'scram-sha-256',
+      users: { [postgres.user]: { password: auth === 'verifier' ? verifier : postgres.password } },
+      databases: { [postgres.database]: backendOf(postgres) },
+      ...(certificate !== null && {
+        client_tls_sslmode: 'allow',
+        client_tls_cert_file: certificate.certFile,
+        client_tls_key_file: certificate.keyFile,
+      }),
+    };
+    const command = await startCommand(postgres, settings, null, join(resolve(tree), 'src/cli/pgsluice.ts'));
+    return { ...command, name, pid: command.child.pid! };
   };
-  const command = await startCommand(postgres, settings, null, join(resolve(tree), 'src/cli/pgsluice.ts'));
-  return { ...command, name: 'pgsluice', pid: command.child.pid! };
-};
 
 const backendOf = ({ host, port, user, password }: Target) => ({ host, port, user, password });
 
-const startBouncer: Start = async (postgres, { poolSize, maxClients, auth, verifier, certificate }) => {
+/** What a process more is told: the port of the first, and how cancel requests find their client. */
+type Together = Readonly<Record<string, string | number>>;
+
+const startBouncer = async (postgres: Target, wishes: Wishes, together: Together = {}) => {
+  const { poolSize, maxClients, auth, verifier, certificate } = wishes;
   const path = findPgbouncer();
   if (path === null) return null;
   const settings = {
+    ...together,
     default_pool_size: poolSize,
     max_client_conn: maxClients,
     auth_type: auth === 'trust' ? 'trust' : 'scram-sha-256',
@@ -67,7 +79,18 @@ const startBouncer: Start = async (postgres, { poolSize, maxClients, auth, verif
     }),
   };
   const secret = auth === 'verifier' ? { [postgres.user]: verifier } : {};
-  return { ...(await startPgbouncer(path, postgres, settings, secret)), name: 'PgBouncer' };
+  return { ...(await startPgbouncer(path, postgres, settings, secret)), name: 'PgBouncer' as Name };
+};
+
+/** Each has half of the pool: its limits are its own. */
+const startTwoBouncers: Start = async (postgres, wishes) => {
+  const half = { ...wishes, poolSize: wishes.poolSize / 2 };
+  const together = { so_reuseport: 1, listen_port: await freePort() };
+  const first = await startBouncer(postgres, half, together);
+  const second = first === null ? null : await startBouncer(postgres, half, together);
+  if (first === null || second === null) return null;
+  const stop = async () => void (await Promise.all([first.stop(), second.stop()]));
+  return { ...first, port: together.listen_port, name: 'PgBouncer x2', others: [second.pid], stop };
 };
 
 /** Files and a port of its own, as the user that is no root. */
@@ -168,8 +191,10 @@ const startStraight: Start = (postgres) =>
 
 /** In this order a round begins. */
 export const STARTS: Readonly<Record<Name, Start>> = {
-  pgsluice: startPgsluice,
+  pgsluice: pgsluice('pgsluice', 1),
+  'pgsluice x2': pgsluice('pgsluice x2', 2),
   PgBouncer: startBouncer,
+  'PgBouncer x2': startTwoBouncers,
   Odyssey: startOdyssey,
   pgagroal: startAgroal,
   straight: startStraight,

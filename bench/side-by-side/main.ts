@@ -11,7 +11,7 @@ import type { Target } from '../../test/support/command.ts';
 import { queryOn } from '../../test/support/postgres.ts';
 import { findTool } from '../../test/support/tools.ts';
 import { type Contender, type Name, STARTS, type Wishes } from './contenders.ts';
-import { cpuOf } from './cpu.ts';
+import { type Cpu, cpuOf } from './cpu.ts';
 import { memoryOfIdleClients } from './idle.ts';
 import { document, type Line, lineOf, type Measured, printed } from './report.ts';
 import { type Workload, workloads } from './workloads.ts';
@@ -49,7 +49,7 @@ const certificate = await authority.issue({ subject: 'CN=pooler', names: ['127.0
 // The peers run as somebody else when this runs as root.
 if (process.getuid?.() === 0) chmodSync(certificate.keyFile, 0o644);
 
-async function start(auth: Wishes['auth'], isEncrypted: boolean): Promise<Contender[]> {
+async function start(auth: Wishes['auth'], isEncrypted: boolean, who = names): Promise<Contender[]> {
   const [row] = await queryOn<{ secret: string }>(
     postgres,
     'SELECT rolpassword AS secret FROM pg_authid WHERE rolname = current_user',
@@ -63,7 +63,7 @@ async function start(auth: Wishes['auth'], isEncrypted: boolean): Promise<Conten
     tree: values.tree,
   };
   const started: Contender[] = [];
-  for (const name of names) {
+  for (const name of who) {
     // Straight to Postgres there is no encryption here, and no trust.
     if (name === 'straight' && (isEncrypted || auth === 'trust')) continue;
     const one = await STARTS[name](postgres, wishes);
@@ -72,10 +72,16 @@ async function start(auth: Wishes['auth'], isEncrypted: boolean): Promise<Conten
   return started;
 }
 
+const sumOf = (all: readonly Cpu[]): Cpu => ({
+  user: all.reduce((sum, { user }) => sum + user, 0),
+  system: all.reduce((sum, { system }) => sum + system, 0),
+});
+
 async function measureOnce(workload: Workload, one: Contender): Promise<Measured> {
-  const before = one.pid === null ? null : cpuOf(one.pid);
+  const cpu = () => (one.pid === null ? null : sumOf([one.pid, ...(one.others ?? [])].map(cpuOf)));
+  const before = cpu();
   const outcome = await workload.run(one, seconds);
-  const after = one.pid === null ? null : cpuOf(one.pid);
+  const after = cpu();
   const perUnit = (key: 'user' | 'system') =>
     before === null || after === null ? null : ((after[key] - before[key]) * 1e6) / outcome.count;
   return { ...outcome, rate: outcome.count / outcome.seconds, user: perUnit('user'), system: perUnit('system') };
@@ -83,7 +89,7 @@ async function measureOnce(workload: Workload, one: Contender): Promise<Measured
 
 /** Rounds of all contenders; who begins changes, so that a machine that slows down favours nobody. */
 async function compare(workload: Workload): Promise<Line> {
-  const contenders = await start(workload.auth, workload.isEncrypted === true);
+  const contenders = await start(workload.auth, workload.isEncrypted === true, workload.who);
   const results = new Map<Name, Measured[]>(contenders.map(({ name }) => [name, []]));
   try {
     // Warm: code is compiled, pools are full. Who can't do it is left out, with a word.

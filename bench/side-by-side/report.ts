@@ -18,7 +18,7 @@ interface Figures {
   readonly system: number | null;
   readonly p50: number | null;
   readonly p99: number | null;
-  /** To PgBouncer in the same round: median, lowest, highest; null: it was not there. */
+  /** To PgBouncer in the same round, or to two of them where two were measured: median, lowest, highest; null: it was not there. */
   readonly ofRate: Ratio | null;
   readonly ofCpu: Ratio | null;
   readonly ofP99: Ratio | null;
@@ -33,6 +33,8 @@ interface Ratio {
 export interface Line {
   readonly workload: string;
   readonly unit: Workload['unit'];
+  /** Whom ratios are to. */
+  readonly base: Name;
   readonly figures: readonly Figures[];
 }
 
@@ -59,7 +61,8 @@ function ratio(runs: readonly Measured[], base: readonly Measured[] | undefined,
 const cpu = ({ user, system }: Measured) => (user === null || system === null ? null : user + system);
 
 export function lineOf({ name, unit }: Workload, results: ReadonlyMap<Name, readonly Measured[]>): Line {
-  const base = results.get('PgBouncer');
+  const baseName: Name = results.has('PgBouncer x2') ? 'PgBouncer x2' : 'PgBouncer';
+  const base = results.get(baseName);
   const figures = [...results].map(([who, runs]) => ({
     name: who,
     rate: medianOf(runs, ({ rate }) => rate)!,
@@ -71,36 +74,36 @@ export function lineOf({ name, unit }: Workload, results: ReadonlyMap<Name, read
     ofCpu: ratio(runs, base, cpu),
     ofP99: ratio(runs, base, ({ latency }) => latency?.p99 ?? null),
   }));
-  return { workload: name, unit, figures };
+  return { workload: name, unit, base: baseName, figures };
 }
 
 const number = (value: number | null, digits: number) => (value === null ? '' : value.toFixed(digits));
 const spread = (value: Ratio | null) =>
   value === null ? '' : `${value.median.toFixed(2)} (${value.low.toFixed(2)} to ${value.high.toFixed(2)})`;
 
-export function printed({ workload, unit, figures }: Line): string {
+export function printed({ workload, unit, base, figures }: Line): string {
   const lines = figures.map((one) => {
     const latency = one.p99 === null ? '' : `, p50 ${number(one.p50, 2)} p99 ${number(one.p99, 2)} ms`;
     const used = one.user === null ? '' : `, ${number(one.user, 1)} + ${number(one.system, 1)} us`;
     const ratios =
-      one.name === 'PgBouncer' || one.ofRate === null
+      one.name === base || one.ofRate === null
         ? ''
-        : `; to PgBouncer: ${spread(one.ofRate)}${one.ofCpu === null ? '' : `, CPU ${spread(one.ofCpu)}`}${one.ofP99 === null ? '' : `, p99 ${spread(one.ofP99)}`}`;
-    return `  ${one.name.padEnd(10)} ${number(one.rate, 0)} ${unit}/s${used}${latency}${ratios}`;
+        : `; to ${base}: ${spread(one.ofRate)}${one.ofCpu === null ? '' : `, CPU ${spread(one.ofCpu)}`}${one.ofP99 === null ? '' : `, p99 ${spread(one.ofP99)}`}`;
+    return `  ${one.name.padEnd(12)} ${number(one.rate, 0)} ${unit}/s${used}${latency}${ratios}`;
   });
   return [workload, ...lines].join('\n');
 }
 
 export function document(facts: readonly string[], lines: readonly Line[], memory: readonly IdleMemory[]): string {
-  const rows = lines.flatMap(({ workload, unit, figures }) =>
+  const rows = lines.flatMap(({ workload, unit, base, figures }) =>
     figures.map((one, i) => {
       const cells = [
         i === 0 ? `${workload} (${unit}/s)` : '',
         one.name,
         number(one.rate, 0),
-        spread(one.name === 'PgBouncer' ? null : one.ofRate),
+        spread(one.name === base ? null : one.ofRate),
         one.user === null ? '' : `${number(one.user, 1)} + ${number(one.system, 1)}`,
-        spread(one.name === 'PgBouncer' ? null : one.ofCpu),
+        spread(one.name === base ? null : one.ofCpu),
         one.p99 === null ? '' : `${number(one.p50, 2)} / ${number(one.p99, 2)}`,
       ];
       return `| ${cells.join(' | ')} |`;
@@ -112,7 +115,7 @@ export function document(facts: readonly string[], lines: readonly Line[], memor
 <!-- Written by \`npm run bench -- --write\`. -->
 
 Medians; in parentheses the lowest and the highest ratio to PgBouncer in the same round. CPU: microseconds of user and system time of the pooler for each
-unit of work. A pool of 20 servers. pgsluice runs with everything on: sessions, guard, metrics.
+unit of work. A pool of 20 servers. x2: two processes that serve, together with a pool of 20; ratios are to two of PgBouncer there. pgsluice runs with everything on: sessions, guard, metrics.
 
 ${facts.map((fact) => `- ${fact}`).join('\n')}
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as build from '../../test/support/wire-messages.ts';
-import type { Contender, Wishes } from './contenders.ts';
+import type { Contender, Name, Wishes } from './contenders.ts';
 
 export interface Outcome {
   /** Transactions, logins or megabytes. */
@@ -21,6 +21,8 @@ export interface Workload {
   readonly unit: 'transactions' | 'logins' | 'MB';
   readonly auth: Wishes['auth'];
   readonly isEncrypted?: true;
+  /** Not those of the command line. */
+  readonly who?: Name[];
   /** Not so many rounds: a run is long. */
   readonly isLong?: true;
   run(contender: Contender, seconds: number): Promise<Outcome>;
@@ -89,6 +91,11 @@ export function workloads({ pgbench, psql, copyMegabytes }: Tools): Workload[] {
   });
   const row = 'x'.repeat(99);
   const rows = copyMegabytes * 10_000;
+  const withTwo = (workload: Workload): Workload => ({
+    ...workload,
+    name: `two workers: ${workload.name}`,
+    who: ['pgsluice x2', 'pgsluice', 'PgBouncer x2', 'PgBouncer'],
+  });
   return [
     select('SELECT, simple, 32 clients', 32, 'simple'),
     select('SELECT, extended, 32 clients', 32, 'extended'),
@@ -121,6 +128,10 @@ export function workloads({ pgbench, psql, copyMegabytes }: Tools): Workload[] {
       isEncrypted: true,
       run: (one, seconds) => bench(one, seconds, ['-S', '-M', 'simple', '-c', '32', '-j', '2'], true),
     },
+    withTwo(select('SELECT, simple, 32 clients', 32, 'simple')),
+    withTwo(select('SELECT, prepared, 32 clients', 32, 'prepared')),
+    withTwo(select('SELECT, simple, 500 clients', 500, 'simple')),
+    withTwo(logins('logins, SCRAM, stored verifier', 'verifier')),
     copy(`COPY out of ${copyMegabytes} MB`, `COPY (SELECT '${row}' FROM generate_series(1, ${rows})) TO STDOUT`, null),
     copy(`COPY in of ${copyMegabytes} MB`, 'TRUNCATE copied; COPY copied FROM STDIN', row),
     logins('logins, trust', 'trust'),

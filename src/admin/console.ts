@@ -3,6 +3,7 @@
 import type { ConsoleSession } from '../client/console-link.ts';
 import type { ConsoleRole } from '../client/gatekeeper.ts';
 import type { DatabaseStats } from '../observe/database-stats.ts';
+import type { Questions } from '../observe/team.ts';
 import { errorResponse } from '../protocol/error-fields.ts';
 import { Backend, Frontend, TxStatus } from '../protocol/message-types.ts';
 import { commandComplete, dataRow, message, readyForQuery, rowDescription } from '../protocol/writer.ts';
@@ -11,7 +12,7 @@ import { splitStatements } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import { ExtendedQuery } from './extended-query.ts';
 import { PGBOUNCER_VERSION } from './show-version.ts';
-import { type House, understand } from './statement.ts';
+import { type House, toldShow, understand } from './statement.ts';
 
 export interface ConsoleOptions extends House {
   readonly stats: DatabaseStats;
@@ -77,6 +78,11 @@ export class Console {
         void answer(type, body).then(reply, (error: unknown) => reply(Buffer.concat([failure(error), READY])));
       },
     };
+  }
+
+  /** What this worker says when another one is asked for a SHOW. */
+  told(question: Questions['show']['argument']): Questions['show']['answer'] {
+    return toldShow(question, this.#options);
   }
 
   /** PgBouncer: each command is a transaction. */

@@ -1,7 +1,9 @@
 // The columns that SHOW HOLDERS and SHOW LEAKS share: who holds a server, and with what.
 
 import { printable } from '../guard/exhaustion.ts';
+import { type HolderState, isUnused } from '../guard/gaps.ts';
 import type { HolderRecord } from '../guard/holders.ts';
+import { by, type Compare } from './merge.ts';
 import { type ColumnOf, int, text } from './table.ts';
 
 /** of: the record in a row. */
@@ -31,3 +33,10 @@ export function holderColumns<Row>(of: (row: Row) => HolderRecord): ColumnOf<Row
     text('traceparent', (row) => of(row).tags.traceparent ?? null),
   ];
 }
+
+/** Those first that hold a server and do not use it, as in each worker's own list. */
+export const worstFirst: Compare = (a, b) => {
+  const unused = isUnused(a('state') as HolderState);
+  if (unused !== isUnused(b('state') as HolderState)) return unused ? -1 : 1;
+  return by(unused ? '-silent_ms' : '-held_ms')(a, b);
+};

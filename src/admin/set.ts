@@ -1,7 +1,7 @@
 // SET key = value: a setting of the file takes another value until RELOAD; what drivers set of Postgres' own is let pass. PgBouncer: admin_set.
 
 import type { ConsoleRole } from '../client/gatekeeper.ts';
-import type { Control } from '../control.ts';
+import type { Verbs } from '../orders.ts';
 import { noticeResponse } from '../protocol/error-fields.ts';
 import type { Answer } from './answer.ts';
 import type { SetCommand } from './command.ts';
@@ -10,11 +10,11 @@ import { isGuc } from './show-guc.ts';
 
 const IGNORED = noticeResponse({ severity: 'NOTICE', sqlstate: '00000', message: 'SET ignored' });
 
-export function setVariable(control: Control, role: ConsoleRole, { key, value }: SetCommand): Answer {
+export async function setVariable({ perform }: Verbs, role: ConsoleRole, { key, value }: SetCommand): Promise<Answer> {
   if (isGuc(key)) return { notices: [IGNORED], rows: [], tag: 'SET' };
   if (role !== 'admin') throw new ConsoleError('42501', 'admin access needed');
-  const fault = control.set(key, value);
-  if (fault !== null) throw new ConsoleError('22023', 'SET failed', { detail: fault });
+  const outcome = await perform({ verb: 'set', key, value });
+  if (outcome.kind === 'refused') throw new ConsoleError('22023', 'SET failed', { detail: outcome.text });
   // PgBouncer: the tag has the value.
   return { notices: [], rows: [], tag: `SET ${key}=${value}` };
 }

@@ -1,6 +1,9 @@
 // SHOW ADVICE: what the size of each pool should be, and why. Ours: PgBouncer has no such table.
 
-import type { AdviceRow } from '../observe/advice.ts';
+import { type AdviceRow, adviceOfAll } from '../observe/advice.ts';
+import type { MeasuredRow } from '../observe/team.ts';
+import type { Answers, Row } from './merge.ts';
+import type { ShowContext } from './show-context.ts';
 import { int, table, text } from './table.ts';
 
 const COLUMNS = [
@@ -20,4 +23,18 @@ const COLUMNS = [
   text<AdviceRow>('change', ({ advice }) => advice.change),
 ];
 
-export const showAdvice = table(COLUMNS, ({ snapshot }) => snapshot.advisor.rows(snapshot.pools, snapshot.now));
+/** A worker tells what it has measured; what is to be done about it is found in all of that. */
+function tell({ snapshot: { advisor, pools, now } }: ShowContext): Row[] {
+  return advisor.told(pools, now).map((row) => [JSON.stringify(row)]);
+}
+
+function merge(answers: Answers): Row[] {
+  const told = answers.map(({ answer }) => answer.map(([json]) => JSON.parse(String(json)) as MeasuredRow));
+  return adviceOfAll(told).map((row) => COLUMNS.map((column) => column.value(row)));
+}
+
+export const showAdvice = table(COLUMNS, ({ snapshot }) => snapshot.advisor.rows(snapshot.pools, snapshot.now), {
+  kind: 'own',
+  tell,
+  merge,
+});

@@ -6,6 +6,10 @@ import { table } from './table.ts';
 
 const COLUMNS = socketColumns((row) => row.state);
 
-export const showClients = table(COLUMNS, function* ({ snapshot }) {
-  for (const row of clientRows(snapshot)) if (row.state !== 'login') yield row;
-});
+export const showClients = table(
+  COLUMNS,
+  function* ({ snapshot }) {
+    for (const row of clientRows(snapshot)) if (row.state !== 'login') yield row;
+  },
+  { kind: 'joined' },
+);

@@ -5,17 +5,17 @@ import { hostRows, type ZoneRow, zoneRows } from '../observe/hosts.ts';
 import { bigint, int, table, text } from './table.ts';
 
 const HOST_COLUMNS = [
-  text<KnownName>('hostname', (row) => row.name),
+  text<KnownName>('hostname', (row) => row.name, 'key'),
   bigint<KnownName>('ttl', (row) => Math.ceil(row.ttlMs / 1000)),
   text<KnownName>('addrs', (row) => row.addresses.join(',')),
 ];
 
-export const showDnsHosts = table(HOST_COLUMNS, ({ snapshot }) => hostRows(snapshot));
+export const showDnsHosts = table(HOST_COLUMNS, ({ snapshot }) => hostRows(snapshot), { kind: 'merged' });
 
 const ZONE_COLUMNS = [
-  text<ZoneRow>('zonename', (row) => row.name),
+  text<ZoneRow>('zonename', (row) => row.name, 'key'),
   bigint<ZoneRow>('serial', () => 0),
-  int<ZoneRow>('count', (row) => row.hosts),
+  int<ZoneRow>('count', (row) => row.hosts, 'max'),
 ];
 
-export const showDnsZones = table(ZONE_COLUMNS, ({ snapshot }) => zoneRows(snapshot));
+export const showDnsZones = table(ZONE_COLUMNS, ({ snapshot }) => zoneRows(snapshot), { kind: 'merged' });

@@ -1,6 +1,7 @@
 // SHOW EVENTS [n]: what the flight recorder has kept, newest last. Ours: PgBouncer has no such table.
 
 import type { EventEntry } from '../observe/event.ts';
+import { by } from './merge.ts';
 import { pointer } from './socket-columns.ts';
 import { int, table, text } from './table.ts';
 
@@ -19,4 +20,9 @@ const COLUMNS = [
   text<EventEntry>('text', (row) => row.text),
 ];
 
-export const showEvents = table(COLUMNS, ({ events, limit }) => events.list(limit === null ? {} : { limit }));
+export const showEvents = table(COLUMNS, ({ events, limit }) => events.list(limit === null ? {} : { limit }), {
+  kind: 'joined',
+  order: by('sequence'),
+  // Where there are several workers it is a moment.
+  wide: ['sequence'],
+});

@@ -2,9 +2,12 @@
 
 import type { HolderRecord } from '../guard/holders.ts';
 import { holderRows } from '../observe/snapshot.ts';
-import { holderColumns } from './holder-columns.ts';
+import { holderColumns, worstFirst } from './holder-columns.ts';
 import { table } from './table.ts';
 
 const COLUMNS = holderColumns<HolderRecord>((row) => row);
 
-export const showHolders = table(COLUMNS, ({ snapshot }) => holderRows(snapshot));
+export const showHolders = table(COLUMNS, ({ snapshot }) => holderRows(snapshot), {
+  kind: 'joined',
+  order: worstFirst,
+});

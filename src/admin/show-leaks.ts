@@ -1,8 +1,9 @@
 // SHOW LEAKS: servers that were held and not used, the last 200 of them, and what became of each.
 
-import type { Leak } from '../guard/leaks.ts';
+import { type Leak, REMEMBERED } from '../guard/leaks.ts';
 import { leakRows } from '../observe/snapshot.ts';
 import { holderColumns } from './holder-columns.ts';
+import { by } from './merge.ts';
 import { int, table, text, timestamp } from './table.ts';
 
 const COLUMNS = [
@@ -15,4 +16,8 @@ const COLUMNS = [
   ...holderColumns<Leak>((row) => row.holder),
 ];
 
-export const showLeaks = table(COLUMNS, ({ snapshot }) => leakRows(snapshot));
+export const showLeaks = table(COLUMNS, ({ snapshot }) => leakRows(snapshot), {
+  kind: 'joined',
+  order: by('found_at'),
+  most: REMEMBERED,
+});

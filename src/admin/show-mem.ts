@@ -11,14 +11,14 @@ interface Row {
 }
 
 const COLUMNS = [
-  text<Row>('name', (row) => row.name),
+  text<Row>('name', (row) => row.name, 'key'),
   int<Row>('size', () => 1),
-  int<Row>('used', (row) => row.used),
-  int<Row>('free', (row) => row.free),
-  int<Row>('memtotal', (row) => row.used + row.free),
+  int<Row>('used', (row) => row.used, 'sum'),
+  int<Row>('free', (row) => row.free, 'sum'),
+  int<Row>('memtotal', (row) => row.used + row.free, 'sum'),
 ];
 
-export const showMem = table(COLUMNS, memoryRows);
+export const showMem = table(COLUMNS, memoryRows, { kind: 'merged' });
 
 function memoryRows(): Row[] {
   const { external, arrayBuffers, rss } = process.memoryUsage();

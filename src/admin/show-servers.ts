@@ -6,4 +6,4 @@ import { table } from './table.ts';
 
 const COLUMNS = socketColumns((row) => row.state);
 
-export const showServers = table(COLUMNS, ({ snapshot }) => serverRows(snapshot));
+export const showServers = table(COLUMNS, ({ snapshot }) => serverRows(snapshot), { kind: 'joined' });

@@ -2,6 +2,7 @@
 // what it has in one buffer with positions is two counts here, of what was not read and of what was not sent.
 
 import { clientRows, type Sources, serverRows } from '../observe/snapshot.ts';
+import { by } from './merge.ts';
 import { isServer, type SocketRow, socketColumns } from './socket-columns.ts';
 import { int, table } from './table.ts';
 
@@ -27,8 +28,15 @@ function* sockets(snapshot: Sources): Iterable<SocketRow> {
   yield* serverRows(snapshot);
 }
 
-export const showSockets = table(COLUMNS, ({ snapshot }) => sockets(snapshot));
+/** Clients before servers. */
+const JOINED = { kind: 'joined', order: by('type') } as const;
 
-export const showActiveSockets = table(COLUMNS, function* ({ snapshot }) {
-  for (const row of sockets(snapshot)) if (row.unreadBytes > 0 || row.unsentBytes > 0) yield row;
-});
+export const showSockets = table(COLUMNS, ({ snapshot }) => sockets(snapshot), JOINED);
+
+export const showActiveSockets = table(
+  COLUMNS,
+  function* ({ snapshot }) {
+    for (const row of sockets(snapshot)) if (row.unreadBytes > 0 || row.unsentBytes > 0) yield row;
+  },
+  JOINED,
+);

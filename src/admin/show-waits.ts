@@ -2,6 +2,7 @@
 
 import { printable } from '../guard/exhaustion.ts';
 import { type WaitRow, waitRows } from '../observe/waits.ts';
+import { by } from './merge.ts';
 import { int, table, text } from './table.ts';
 
 const COLUMNS = [
@@ -18,4 +19,7 @@ const COLUMNS = [
   int<WaitRow>('application_held', (row) => row.applicationHeld),
 ];
 
-export const showWaits = table(COLUMNS, ({ snapshot }) => waitRows(snapshot));
+export const showWaits = table(COLUMNS, ({ snapshot }) => waitRows(snapshot), {
+  kind: 'joined',
+  order: by('database', 'user', '-waited_ms'),
+});

@@ -7,6 +7,7 @@ export const CAUSES = [
   'postgres_saturated',
   'idle_in_transaction',
   'pinned',
+  'limited',
   'slow_statements',
   'too_small',
   'too_large',

@@ -19,6 +19,8 @@ const ENOUGH = 0.93;
 export interface Knee {
   /** Servers that get out of Postgres what can be got. */
   readonly servers: number;
+  /** What n x t0 / t alone comes to. */
+  readonly estimate: number;
   readonly quiet: Level;
   readonly busy: Level;
 }
@@ -29,17 +31,17 @@ export function kneeOf(levels: readonly Level[]): Knee | null {
   const all = sorted.reduce((sum, { xacts }) => sum + xacts, 0);
   const quiet = gather(sorted, LEAST_XACTS);
   const busy = gather(sorted.toReversed(), Math.max(all * BUSY_SHARE, LEAST_XACTS));
-  if (quiet === null || busy === null || busy.held < quiet.held * CONTRAST) return null;
+  if (quiet === null || busy === null || busy.held < quiet.held * CONTRAST || quiet.xactMs <= 0) return null;
   // The usual ones, too: a few long ones that came when there was much else would make the average larger by themselves.
   if (busy.xactMs < quiet.xactMs * SLOWED || busy.medianMs < quiet.medianMs * SLOWED) return null;
-  const least = (busy.held * quiet.xactMs) / busy.xactMs;
+  const estimate = (busy.held * quiet.xactMs) / busy.xactMs;
   // Where chance plays a part the curve is round, and what n x t0 / t says is half the way up: see what was measured there.
-  const known = sorted.filter(({ held, xacts }) => xacts >= LEAST_XACTS && held >= Math.floor(least));
+  const known = sorted.filter(({ held, xacts }) => xacts >= LEAST_XACTS && held >= Math.floor(estimate));
   const at = known.findIndex((level) => !fallsShort(level, rateOf(busy)));
   // Only where a smaller level was seen to fall short: else nothing is known of those below it.
   const reached = at > 0 ? known[at]!.held : 0;
   // A level between two whole ones counts as the next one only when it is well above.
-  return { servers: Math.max(Math.ceil(Math.max(least, reached) - 0.3), 1), quiet, busy };
+  return { servers: Math.max(Math.ceil(Math.max(estimate, reached) - 0.3), 1), estimate, quiet, busy };
 }
 
 const rateOf = ({ xacts, seconds }: Level) => xacts / seconds;

@@ -46,6 +46,7 @@ export interface Measured {
   readonly queryMs: number;
   /** Clients that were told that there would be no server for them. */
   readonly refused: number;
+  /** That began, or are held now. */
   readonly leaks: number;
   readonly logins: number;
   /** Servers that were closed because of server_lifetime, and because of server_idle_timeout. */

@@ -5,18 +5,17 @@
 
 import { quantile, total } from '../util/histogram.ts';
 import type { Advice, Cause, Confidence } from './advice.ts';
-import type { Found, Sums } from './found.ts';
+import { type Found, LEAST_HOLDS, LEAST_MS, type Sums } from './found.ts';
 import { kneeOf } from './knee.ts';
 import type { Measured } from './measured.ts';
 import { allSteps, type Steps } from './steps.ts';
 import { drawsOf, serversFor } from './waits.ts';
 import { say } from './words.ts';
 
-/** Less than this is no sample. */
-const LEAST_MS = 5_000;
-const LEAST_HOLDS = 50;
 /** From here to twice the size the numbers may be trusted: beyond it nobody has seen what Postgres does. */
 const MOST_GROWTH = 2;
+/** So much farther is looked, to say how many would be needed. */
+const SEARCH = 4;
 /** A pool whose servers are all held for so much of the time hides what is asked of it. */
 const FULL = 0.95;
 const GROWS = 1.3;
@@ -33,35 +32,51 @@ export function advise(measured: Measured): Advice {
 /** Each step takes a millisecond or so where much has come. */
 export function* adviseInSteps(measured: Measured): Steps<Advice> {
   const sums = sumsOf(measured);
-  const { poolSize, slots, waitTargetMs, ceiling, leaks, peak } = measured;
-  const holds = total(measured.holds);
-  if (sums.seconds * 1_000 < LEAST_MS || holds < LEAST_HOLDS || poolSize === 0)
-    return say({ ...nothing(measured, sums) });
-  const most = Math.max(poolSize, 1) * MOST_GROWTH;
-  const needOf = function* (holdMs: number): Steps<number> {
-    const offered = (sums.rate * holdMs) / 1_000;
-    const least = Math.max(Math.ceil(offered), 1);
-    return yield* serversFor(slots, drawsOf(measured.holds, holdMs), waitTargetMs, least, Math.max(most, least) * 4);
+  const { poolSize, slots, waitTargetMs, ceiling, peak } = measured;
+  if (sums.seconds * 1_000 < LEAST_MS || sums.holds < LEAST_HOLDS || poolSize < 1) return say(nothing(measured, sums));
+  const most = poolSize * MOST_GROWTH;
+  const needOf = (holdMs: number): Steps<number> => {
+    const limit = most * SEARCH;
+    const offered = Math.ceil((sums.rate * holdMs) / 1_000);
+    return serversFor(slots, drawsOf(measured.holds, holdMs), waitTargetMs, clamp(offered, limit), limit);
   };
-  const played = yield* needOf(sums.holdMs);
   // Who waits all the time would take a server each.
-  const hidden = sums.isFull ? Math.round(poolSize + sums.waiting) : 0;
-  const needed = Math.max(played, Math.min(hidden, most));
+  const hidden = sums.isFull ? Math.min(Math.round(poolSize + sums.waiting), most) : 0;
+  const needed = Math.max(yield* needOf(sums.holdMs), hidden);
   const knee = kneeOf(measured.levels);
-  const isSlowed = knee !== null && sums.held >= knee.servers * 1.2;
-  const bound = (servers: number) => {
-    const bounded = Math.min(servers, most, ceiling?.servers ?? servers, isSlowed ? knee.servers : servers);
-    // Servers that leak are not servers that are needed: a larger pool would leak more of them.
-    return leaks > 0 ? Math.min(bounded, poolSize) : bounded;
-  };
+  // Unless it is the clients' silence that takes longer, and not Postgres.
+  const isTheirs = knee !== null && knee.busy.xactMs * (1 - sums.idleShare) <= knee.quiet.xactMs;
+  const isSlowed = knee !== null && !isTheirs && sums.held >= knee.servers * 1.2;
+  const bound = (servers: number) =>
+    clamp(servers, Math.min(most, ceiling?.servers ?? most, isSlowed ? knee.servers : most));
   const sizeNow = bound(needed);
   const size = bound(Math.max(needed, peak?.servers ?? 0));
   const keptShare = sums.idleShare + sums.pinnedShare;
-  const without = keptShare >= LARGE_SHARE ? Math.min(yield* needOf(sums.holdMs * (1 - keptShare)), size) : size;
+  const usedMs = sums.holdMs * Math.max(1 - keptShare, 0);
+  const without = keptShare >= LARGE_SHARE ? Math.min(yield* needOf(usedMs), size) : size;
   const sizeWithout = without < size ? without : null;
-  const cause = causeOf(measured, sums, { needed, size, sizeWithout, isSlowed });
-  const confidence = confidenceOf(holds, sums, needed > most);
-  return say({ measured, sums, cause, needed, size, sizeNow, sizeWithout, knee, isCapped: needed > most, confidence });
+  const found: Found = {
+    measured,
+    sums,
+    cause: causeOf(measured, sums, { needed, size, sizeWithout, isSlowed }),
+    needed,
+    size,
+    sizeNow,
+    sizeWithout,
+    knee,
+    isCapped: needed > most,
+    isBeyond: needed >= most * SEARCH,
+    confidence: confidenceOf(sums, needed > most),
+  };
+  // Servers that leak are not servers that are needed: a larger pool would leak more of them, and a smaller one be full sooner.
+  if (found.cause !== 'leak') return say(found);
+  const kept = Math.min(poolSize, ceiling?.servers ?? poolSize);
+  return say({ ...found, size: kept, sizeNow: kept, sizeWithout: null });
+}
+
+/** At least one, at most so many. */
+function clamp(servers: number, most: number): number {
+  return Math.max(Math.min(servers, most), 1);
 }
 
 function nothing(measured: Measured, sums: Sums): Found {
@@ -76,6 +91,7 @@ function nothing(measured: Measured, sums: Sums): Found {
     sizeWithout: null,
     knee: null,
     isCapped: false,
+    isBeyond: false,
     confidence: 'none',
   };
 }
@@ -88,12 +104,13 @@ interface Sizes {
 }
 
 function causeOf(measured: Measured, sums: Sums, { needed, size, sizeWithout, isSlowed }: Sizes): Cause {
-  const { poolSize, leaks, waitTargetMs } = measured;
-  const isShort = needed > poolSize || measured.refused > 0 || sums.waitP99Ms > waitTargetMs;
-  if (leaks > 0 && isShort) return 'leak';
+  const { poolSize, ceiling, leaks, refused, waitTargetMs } = measured;
+  const isShort = needed > poolSize || refused > 0 || sums.waitP99Ms > waitTargetMs;
+  if (leaks > 0 && (isShort || size > poolSize)) return 'leak';
   if (isSlowed) return 'postgres_saturated';
   if (sizeWithout !== null && sums.idleShare >= LARGE_SHARE) return 'idle_in_transaction';
   if (sizeWithout !== null && sums.pinnedShare >= LARGE_SHARE) return 'pinned';
+  if (ceiling !== null && needed > ceiling.servers && poolSize >= ceiling.servers) return 'limited';
   if (size > poolSize) return sums.statementMs >= SLOW_MS ? 'slow_statements' : 'too_small';
   if (poolSize - size >= Math.max(LEAST_SURPLUS, poolSize / 5)) return 'too_large';
   return churnOf(measured, sums) ?? 'fits';
@@ -111,7 +128,7 @@ function churnOf(
   return endedByIdleness * 2 >= logins ? 'login_churn' : null;
 }
 
-function confidenceOf(holds: number, { seconds, isFull }: Sums, isFar: boolean): Confidence {
+function confidenceOf({ holds, seconds, isFull }: Sums, isFar: boolean): Confidence {
   if (holds < 200 || seconds < 15) return 'low';
   // What a full pool is asked for is not seen but guessed from its queue.
   if (isFull || isFar || holds < 1_000 || seconds < 45) return 'medium';
@@ -134,6 +151,7 @@ function sumsOf(measured: Measured): Sums {
   return {
     seconds,
     arrivals: sum.arrivals,
+    holds: total(measured.holds),
     rate,
     holdMs,
     offered: (rate * holdMs) / 1_000,

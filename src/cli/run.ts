@@ -1,41 +1,92 @@
 // `pgsluice run`: the product. Reads the configuration, starts, acts on signals, ends when the pooler has stopped.
 
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { type App, startApp } from '../app.ts';
-import type { LoadResult } from '../config/config.ts';
+import { startApp } from '../app.ts';
+import type { Config, LoadResult } from '../config/config.ts';
 import { isIniFile } from '../config/ini/load-ini.ts';
 import { loadConfig } from '../config/load.ts';
 import { formatProblems } from '../config/problems.ts';
 import { defaultSettings, type Settings } from '../config/settings-table.ts';
+import type { ControlState, ShutdownMode } from '../control.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Order, Outcome } from '../orders.ts';
 import { isInBackground, reportToForeground, startInBackground } from './daemon.ts';
 import { type ControlSignal, onSignals, releaseSignals } from './early-signals.ts';
 import { switchUser } from './switch-user.ts';
 import { notifyReady } from './systemd.ts';
 
+/** The pooler, in one process or in several. */
+interface Pooler {
+  readonly log: Logger;
+  readonly state: ControlState;
+  readonly shutdownMode: ShutdownMode;
+  readonly stopped: Promise<void>;
+  perform(order: Order): Promise<Outcome>;
+}
+
 /** What each signal does, as in PgBouncer. A TERM or INT that comes again leaves at once. */
-function actOn(signal: ControlSignal, app: App): void {
-  const { control } = app;
-  app.log.info({ signal }, 'signal');
-  const isGoingDown = control.state !== 'running' && control.state !== 'paused';
+function actOn(signal: ControlSignal, pooler: Pooler): void {
+  const { log, state } = pooler;
+  log.info({ signal }, 'signal');
+  const act = (order: Order) => void pooler.perform(order);
+  const isGoingDown = state !== 'running' && state !== 'paused';
   switch (signal) {
     case 'SIGHUP':
-      control.reload();
+      act({ verb: 'reload' });
       return;
     case 'SIGUSR1':
-      void control.pause(null);
+      act({ verb: 'pause', database: null });
       return;
     case 'SIGUSR2':
-      control.resume(null);
+      act({ verb: 'resume', database: null });
       return;
     case 'SIGTERM':
-      control.shutdown(isGoingDown ? 'immediate' : control.config.settings.shutdown_mode);
+      act({ verb: 'shutdown', mode: isGoingDown ? 'immediate' : pooler.shutdownMode });
       return;
     case 'SIGINT':
-      control.shutdown(control.state === 'wait_for_servers' ? 'immediate' : 'wait_for_servers');
+      act({ verb: 'shutdown', mode: state === 'wait_for_servers' ? 'immediate' : 'wait_for_servers' });
       return;
     case 'SIGQUIT':
-      control.shutdown('immediate');
+      act({ verb: 'shutdown', mode: 'immediate' });
   }
+}
+
+async function startPooler(config: Config, options: StartOptions): Promise<Pooler> {
+  const workers = config.settings.workers || availableParallelism();
+  if (workers > 1) {
+    const { startPrimary } = await import('../workers/primary.ts');
+    const primary = await startPrimary(config, { ...options, workers });
+    return {
+      log: primary.log,
+      stopped: primary.stopped,
+      get state() {
+        return primary.state;
+      },
+      get shutdownMode() {
+        return primary.config.settings.shutdown_mode;
+      },
+      perform: (order) => primary.perform(order),
+    };
+  }
+  const app = await startApp(config, options);
+  return {
+    log: app.log,
+    stopped: app.stopped,
+    get state() {
+      return app.control.state;
+    },
+    get shutdownMode() {
+      return app.config.settings.shutdown_mode;
+    },
+    perform: (order) => app.verbs.perform(order),
+  };
+}
+
+interface StartOptions {
+  readonly load: () => LoadResult;
+  readonly quiet: boolean;
+  readonly mayLackHttp: boolean;
 }
 
 export interface RunOptions {
@@ -67,16 +118,16 @@ export async function run(file: string, options: RunOptions = {}): Promise<void>
   }
   const user = options.user ?? result.config.settings.user;
   if (user !== '') switchUser(user);
-  const app = await startApp(result.config, {
+  const pooler = await startPooler(result.config, {
     load,
     quiet: options.quiet === true || isInBackground(),
     // PgBouncer has no HTTP: several of them on one machine must not get in each other's way here.
     mayLackHttp: isIniFile(file) && result.config.settings.http_listen_port === defaultSettings.http_listen_port,
   });
-  onSignals((signal) => actOn(signal, app));
+  onSignals((signal) => actOn(signal, pooler));
   notifyReady();
   reportToForeground({ up: true });
-  await app.stopped;
+  await pooler.stopped;
   // Connections that linger for their last bytes must not keep the process.
   process.exit();
 }

@@ -7,7 +7,7 @@ import type { Guessing } from '../auth/guessing.ts';
 import type { ScramKeys } from '../auth/scram.ts';
 import type { Settings } from '../config/settings-table.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
-import type { TlsDoor } from '../net/tls-door.ts';
+import type { TlsAcceptor } from '../net/tls-acceptor.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { ClientCloseReason, PoolClient } from '../pool/pool-client.ts';
 import { Ticket } from '../pool/shares.ts';
@@ -80,7 +80,7 @@ export interface ClientHost {
   readonly settings: Settings;
   readonly gatekeeper: Gatekeeper;
   /** Where connections are encrypted; null: they are not. */
-  readonly tlsDoor: TlsDoor | null;
+  readonly tlsAcceptor: TlsAcceptor | null;
   readonly loginTurns: LoginTurns;
   readonly guessing: Guessing;
   readonly events: ClientEvents;
@@ -183,7 +183,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.connectedAt = host.clock.now();
     this.activeAt = this.connectedAt;
     this.stream = makeStream(this);
-    this.#login = new LoginDriver(this, host.gatekeeper, host.guessing, this.#reader, () => host.tlsDoor);
+    this.#login = new LoginDriver(this, host.gatekeeper, host.guessing, this.#reader, () => host.tlsAcceptor);
   }
 
   /** Who it is; null until the startup packet was read. */
@@ -939,7 +939,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   /** What it made is on this server alone, so it keeps it beyond the transaction. */
   #isPinned(server: Server): boolean {
     if (!this.#isBound(server)) return false;
-    const { max_pinned_servers: limit } = this.pool!.settings;
+    const limit = this.pool!.maxPinned;
     const isPassing = server.pins === Suspect.Listen && this.#listening?.isPassing === true;
     if (limit === 0 || isPassing || this.pool!.pinnedServers <= limit) {
       this.pool!.stats.pinnedXactCount += 1;

@@ -6,6 +6,7 @@ import { poolerError } from '../protocol/catalogue.ts';
 import type { Server } from '../server/server.ts';
 import { List } from '../util/list.ts';
 import { randomKey } from '../util/random.ts';
+import { WORKER_STEP, workerOf } from '../util/worker-number.ts';
 import type { Client } from './client.ts';
 import { OWN_NUMBERS, passedOn, peerIdOf, processIdOf, withFullTtl } from './peer-key.ts';
 import type { Peers } from './peers.ts';
@@ -22,6 +23,13 @@ interface WaitingCancel {
 /** Carries a cancel request to Postgres; done when its connection is over. */
 export type CarryCancel = (server: Server, pool: Pool, done: () => void) => void;
 
+/** Where this process is one of several workers: its number, and how a cancel request gets to another one. */
+export interface CancelWorkers {
+  readonly worker: number;
+  /** done is called once, when the other one is through with it. */
+  carry(worker: number, processId: number, key: Buffer, done: () => void): void;
+}
+
 /** Linux: no process has a higher number than PID_MAX_LIMIT, so that a client takes no notification of Postgres' for its own. */
 const FIRST_PROCESS_ID = 0x400000;
 
@@ -34,14 +42,22 @@ export class Clients implements Iterable<Client> {
   readonly #peerId: number;
   readonly #peers: Peers | null;
   readonly #waitingCancels = new Map<Pool, WaitingCancel[]>();
-  #nextProcessId = randomInt(FIRST_PROCESS_ID, 0x3fffffff);
-  #nextId = 1;
+  readonly #workers: CancelWorkers | null;
+  /** From one number to the next. */
+  readonly #step: number;
+  #nextProcessId: number;
+  #nextId: number;
 
-  /** peerId 0: there are no peers. */
-  constructor(carry: CarryCancel, peerId = 0, peers: Peers | null = null) {
+  /** peerId 0: there are no peers. workers null: this process is alone. */
+  constructor(carry: CarryCancel, peerId = 0, peers: Peers | null = null, workers: CancelWorkers | null = null) {
     this.#carry = carry;
     this.#peerId = peerId;
     this.#peers = peers;
+    this.#workers = workers;
+    this.#step = workers === null ? 1 : WORKER_STEP;
+    const begin = randomInt(FIRST_PROCESS_ID, 0x3fffffff);
+    this.#nextProcessId = workers === null ? begin : begin - workerOf(begin) + workers.worker;
+    this.#nextId = workers?.worker ?? 1;
   }
 
   [Symbol.iterator](): Iterator<Client> {
@@ -75,7 +91,7 @@ export class Clients implements Iterable<Client> {
   /** make gets the client's number and the process id it will be told. */
   add(make: (id: number, processId: number) => Client): Client {
     const client = make(this.#nextId, this.#takeProcessId());
-    this.#nextId += 1;
+    this.#nextId += this.#step;
     if (client.state === 'closed') return client;
     const { processId } = client;
     const others = this.#withProcessId(processId);
@@ -87,11 +103,14 @@ export class Clients implements Iterable<Client> {
 
   #takeProcessId(): number {
     if (this.#peerId > 0) {
-      this.#nextProcessId = (this.#nextProcessId + 1) % OWN_NUMBERS;
+      this.#nextProcessId = (this.#nextProcessId + this.#step) % OWN_NUMBERS;
       return processIdOf(this.#peerId, this.#nextProcessId);
     }
-    do this.#nextProcessId = this.#nextProcessId >= 0x7ffffffe ? FIRST_PROCESS_ID : this.#nextProcessId + 1;
-    while (this.#byProcessId.has(this.#nextProcessId));
+    const first = FIRST_PROCESS_ID + (this.#workers?.worker ?? 0);
+    do {
+      const next = this.#nextProcessId + this.#step;
+      this.#nextProcessId = next >= 0x7fffffff ? first : next;
+    } while (this.#byProcessId.has(this.#nextProcessId));
     return this.#nextProcessId;
   }
 
@@ -122,6 +141,11 @@ export class Clients implements Iterable<Client> {
   cancel(by: Client, processId: number, key: Buffer): void {
     if (this.#peerId > 0 && peerIdOf(processId) !== this.#peerId) {
       this.#passOn(by, processId, key);
+      return;
+    }
+    if (this.#workers !== null && workerOf(processId) !== this.#workers.worker) {
+      const worker = workerOf(processId);
+      this.#workers.carry(worker, processId, key, () => by.close('cancel_done', null, `worker ${worker}`));
       return;
     }
     const ownKey = this.#peerId > 0 ? withFullTtl(key) : key;

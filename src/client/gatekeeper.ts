@@ -11,13 +11,22 @@ import type { Pool, PoolContext } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import { type ErrorCode, poolerError } from '../protocol/catalogue.ts';
 import type { Client, Entry } from './client.ts';
+import { requiredProof } from './client-proof.ts';
 import type { Clients } from './clients.ts';
 import type { ConsoleSession } from './console-link.ts';
-import { doorFor } from './door-rules.ts';
 import type { Admission, ClientStartup, Gatekeeper } from './login.ts';
 import type { Lookup, SecretLookups } from './secret-lookups.ts';
 
 export type ConsoleRole = 'admin' | 'stats';
+
+/** Where several workers share the limits on clients: how many this one may let in. */
+export interface ClientShares {
+  /** It has more than that, of all databases and users. */
+  readonly isFull: boolean;
+  lent(of: 'database' | 'user', name: string): number;
+  /** Asks for one more of a limit, where what is lent may not do; resolves when there is an answer. null: there is no need. */
+  reserve(of: 'database' | 'user', name: string, limit: number): Promise<void> | null;
+}
 
 /** What the gatekeeper asks of the house. */
 export interface House {
@@ -29,6 +38,8 @@ export interface House {
   readonly poolContext: PoolContext;
   /** max_client_conn, or less where the limit of open files does not allow it. */
   readonly maxClients: number;
+  /** null: this process has them all. */
+  readonly shares: ClientShares | null;
   /** Clients can be encrypted: it is wished, and certificate and key could be used. */
   readonly isTlsReady: boolean;
   /** False while the pooler shuts down in a way that lets nobody in. */
@@ -39,6 +50,8 @@ export interface House {
   isPaused(database: string): boolean;
   openConsole(client: Client, role: ConsoleRole): ConsoleSession;
 }
+
+type Admitted = Extract<Admission, { ok: true }>;
 
 export class ConfigGatekeeper implements Gatekeeper {
   readonly #house: House;
@@ -67,18 +80,47 @@ export class ConfigGatekeeper implements Gatekeeper {
 
   /** Before the password. Whether the database exists is told behind it, as Postgres does. */
   admit(startup: ClientStartup, way: ClientWay): Admission {
-    const { config, clients, maxClients, isOpen } = this.#house;
+    const admission = this.#admit(startup, way);
+    const { shares } = this.#house;
+    return shares === null || !admission.ok ? admission : this.#withShares(shares, startup, admission);
+  }
+
+  /** Limits of a database or a user: where this worker's share may not do, more of it is asked for before the password. */
+  #withShares(shares: ClientShares, startup: ClientStartup, admission: Admitted): Admission {
+    const { database, user } = startup;
+    const settings = effectiveSettings(this.#house.config, database, user);
+    const asked = [
+      shares.reserve('database', database, settings.max_db_client_connections),
+      shares.reserve('user', user, settings.max_user_client_connections),
+    ].filter((one) => one !== null);
+    if (asked.length === 0) return admission;
+    const { lookup = null, secret } = admission;
+    return {
+      ...admission,
+      lookup: {
+        find: async () => {
+          await Promise.all(asked);
+          return lookup === null ? { ok: true, found: { isKnown: true, secret } } : lookup.find();
+        },
+        forget: () => lookup?.forget(),
+      },
+    };
+  }
+
+  #admit(startup: ClientStartup, way: ClientWay): Admission {
+    const { config, clients, maxClients, shares, isOpen } = this.#house;
     const unsafe = tlsProblem(config.settings.client_tls_sslmode, way);
     if (unsafe !== null) return unsafe;
     // The console stays reachable when the pooler is full or goes down: that is when it is needed.
     if (!CONSOLE_DATABASES.includes(startup.database)) {
       if (!isOpen) return { ok: false, error: poolerError('pooler_shutdown') };
-      if (clients.size > maxClients) return { ok: false, error: poolerError('too_many_clients', String(maxClients)) };
+      if (clients.size > maxClients || shares?.isFull === true)
+        return { ok: false, error: poolerError('too_many_clients', String(maxClients)) };
     }
     if (isOwner(startup, way.address === null, this.#house)) return { ok: true, method: 'trust', secret: null };
-    const door = doorFor(config, startup, way);
-    if (!door.ok) return door;
-    const { method } = door;
+    const proof = requiredProof(config, startup, way);
+    if (!proof.ok) return proof;
+    const { method } = proof;
     const secret = secretFor(config, startup.user);
     const lookup = method === 'any' ? null : this.#lookupFor(startup, secret);
     if (lookup !== null) return { ok: true, method, secret, lookup };
@@ -116,10 +158,11 @@ export class ConfigGatekeeper implements Gatekeeper {
     if (this.#house.isDisabled(startup.database)) return refused('database_disabled', startup.database);
     const settings = effectiveSettings(config, startup.database, startup.user);
     const { max_db_client_connections: ofDatabase, max_user_client_connections: ofUser } = settings;
-    if (ofDatabase > 0 && clients.countOfDatabase.of(startup.database) >= ofDatabase) {
+    const { database, user } = startup;
+    if (ofDatabase > 0 && clients.countOfDatabase.of(database) >= this.#most('database', database, ofDatabase)) {
       return refused('too_many_clients_of_database', String(ofDatabase));
     }
-    if (ofUser > 0 && clients.countOfUser.of(startup.user) >= ofUser) {
+    if (ofUser > 0 && clients.countOfUser.of(user) >= this.#most('user', user, ofUser)) {
       return refused('too_many_clients_of_user', String(ofUser));
     }
     const pool = this.#poolFor(startup);
@@ -136,6 +179,10 @@ export class ConfigGatekeeper implements Gatekeeper {
     }
     clients.entered(startup.database, startup.user);
     return { kind: 'pool', pool };
+  }
+
+  #most(of: 'database' | 'user', name: string, limit: number): number {
+    return Math.min(limit, this.#house.shares?.lent(of, name) ?? limit);
   }
 
   #poolFor(startup: ClientStartup): Pool {

@@ -4,7 +4,7 @@
 import type { Attempt, Guessing } from '../auth/guessing.ts';
 import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Stream } from '../net/stream.ts';
-import type { TlsDoor } from '../net/tls-door.ts';
+import type { TlsAcceptor } from '../net/tls-acceptor.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import { type FrameReader, holdTable } from '../protocol/frame-reader.ts';
 import { Frontend, typeName } from '../protocol/message-types.ts';
@@ -36,7 +36,7 @@ export class LoginDriver {
   /** Null as soon as the startup packet is in: messages with a type follow. */
   #packets: StartupReader | null = new StartupReader();
   readonly #reader: FrameReader;
-  readonly #door: () => TlsDoor | null;
+  readonly #acceptor: () => TlsAcceptor | null;
   readonly #guessing: Guessing;
   /** The password that is looked at. */
   #attempt: Attempt | null = null;
@@ -50,14 +50,14 @@ export class LoginDriver {
     gatekeeper: Gatekeeper,
     guessing: Guessing,
     reader: FrameReader,
-    door: () => TlsDoor | null,
+    acceptor: () => TlsAcceptor | null,
   ) {
     this.#owner = owner;
     this.#guessing = guessing;
     const { isUnix, remoteAddress } = owner.stream;
     this.#machine = new ClientLogin(gatekeeper, { address: isUnix ? null : remoteAddress, tls: null });
     this.#reader = reader;
-    this.#door = door;
+    this.#acceptor = acceptor;
   }
 
   /** Who it says it is; null until the startup packet was read. */
@@ -159,13 +159,13 @@ export class LoginDriver {
 
   /** direct: the begin of the handshake, which came without a request. Postgres: ProcessSSLStartup. */
   #encrypt(direct: Buffer | null): void {
-    const door = this.#door();
-    if (door === null) {
+    const acceptor = this.#acceptor();
+    if (acceptor === null) {
       this.#refuse('encryption was switched off meanwhile');
       return;
     }
     this.#packets = new StartupReader();
-    door.encrypt(this.#owner.stream, direct === null ? null : Buffer.from(direct), (guest) => {
+    acceptor.encrypt(this.#owner.stream, direct === null ? null : Buffer.from(direct), (guest) => {
       if (this.#isOver) return;
       this.#machine.way = { ...this.#machine.way, tls: guest };
       if (direct !== null && !guest.hasAlpn)

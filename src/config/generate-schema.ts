@@ -87,7 +87,7 @@ function shapesOf(row: SettingRow): readonly Json[] {
     case 'enum':
       return [{ enum: row.values }];
     case 'int':
-      return [{ type: 'integer', minimum: row.min, maximum: row.max }];
+      return [{ type: 'integer', minimum: row.min, maximum: row.max }, ...(row.auto ? [{ enum: ['auto'] }] : [])];
     case 'list':
       if (row.numbers !== undefined) {
         const { min, max } = row.numbers;

@@ -147,7 +147,7 @@ export function readValue(row: SettingRow, raw: string | readonly string[]): Set
     case 'enum':
       return readEnum(raw.trim(), row.values, row.refused);
     case 'int':
-      return readInt(raw, row.min, row.max);
+      return row.auto && raw.trim().toLowerCase() === 'auto' ? 0 : readInt(raw, row.min, row.max);
     case 'size':
       return readSize(raw, row.min, row.max);
     case 'secret':
@@ -198,6 +198,7 @@ export function formatValue(row: SettingRow, value: SettingValue): string {
   if (row.kind === 'secret') return value === '' ? '' : '****';
   if (row.kind === 'duration') return formatDuration(Number(value));
   if (row.kind === 'size') return formatSize(Number(value));
+  if (row.kind === 'int' && row.auto && value === 0) return 'auto';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   return typeof value === 'object' ? value.join(', ') : String(value);
 }

@@ -7,7 +7,8 @@ export interface Demand {
   readonly arithmetic: string;
 }
 
-function sizeOf({ settings, isAsking }: PoolFacts): number {
+/** Servers that a pool may have, with its reserve. */
+export function sizeOf({ settings, isAsking }: PoolFacts): number {
   if (isAsking) return 1;
   const reserve = settings.reserve_pool_timeout > 0 ? settings.reserve_pool_size : 0;
   return settings.pool_size + reserve;
@@ -53,8 +54,9 @@ export function demandOf({ pools, told }: Facts, isMeant: (pool: PoolFacts) => b
   return { connections: each * told.replicas, arithmetic: `${replicas} x (${shown.join(' + ')}${limit})` };
 }
 
-/** The size at which `room` connections are enough; at least 1. */
+/** The size at which `room` connections are enough, if all pools are as large; at least 1. */
 export function fittingSize({ pools, told }: Facts, isMeant: (pool: PoolFacts) => boolean, room: number): number {
   const meant = pools.filter(isMeant);
-  return Math.max(1, Math.floor(room / told.replicas / Math.max(1, meant.length)));
+  const asking = meant.filter(({ isAsking }) => isAsking).length;
+  return Math.max(1, Math.floor((room / told.replicas - asking) / Math.max(1, meant.length - asking)));
 }

@@ -17,16 +17,33 @@ export type Cause = 'postgres_away' | 'leak' | 'pinned' | 'slow_statements' | 't
 const SLOW_MS = 1_000;
 const TOP_HOLDERS = 5;
 
+/** Servers that clients hold, by what stands in the way of their being free. */
+export interface CauseCounts {
+  readonly holders: number;
+  readonly unused: number;
+  readonly pinned: number;
+  readonly slow: number;
+}
+
 /** holders: those of the pool; empty with guard off. */
 export function causeOf(pool: Pool, holders: readonly Pick<HolderRecord, 'state'>[], now: number): Cause {
   if (pool.serverCount === pool.servers.login.length && pool.lastLoginError !== null) return 'postgres_away';
+  return causeFrom(causeCounts(pool, holders, now));
+}
+
+export function causeCounts(pool: Pool, holders: readonly Pick<HolderRecord, 'state'>[], now: number): CauseCounts {
   const unused = holders.filter(({ state }) => isUnused(state)).length;
   const pinned = holders.filter(({ state }) => state === 'pinned' || state === 'session').length;
   let slow = 0;
   for (const server of pool.servers.active)
     if (server.queryStartedAt > 0 && now - server.queryStartedAt >= SLOW_MS) slow += 1;
+  return { holders: holders.length, unused, pinned, slow };
+}
+
+/** Of a pool that has servers. */
+export function causeFrom({ holders, unused, pinned, slow }: CauseCounts): Exclude<Cause, 'postgres_away'> {
   const most = Math.max(unused, pinned, slow);
-  if (most * 2 < holders.length || most === 0) return 'too_small';
+  if (most * 2 < holders || most === 0) return 'too_small';
   if (most === unused) return 'leak';
   return most === pinned ? 'pinned' : 'slow_statements';
 }

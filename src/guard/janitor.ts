@@ -172,7 +172,7 @@ export class Janitor {
       // A copy: closing one lets the pool grow, which may take its neighbour off this list.
       for (const server of [...list]) {
         if (server.list !== list) continue;
-        const surplus = settings.min_pool_size === 0 || pool.serverCount > settings.min_pool_size;
+        const surplus = pool.minSize === 0 || pool.serverCount > pool.minSize;
         const reason = pool.isTooBig ? 'settings_changed' : idleServerRule(server, now, settings, surplus);
         if (reason !== null) server.close(reason);
         else if (list === servers.idle && needsCheck(server, now, settings)) moveServer(server, servers, 'used');

@@ -56,7 +56,7 @@ interface OpenLeak {
 }
 
 /** SHOW LEAKS remembers so many. */
-const REMEMBERED = 200;
+export const REMEMBERED = 200;
 /** A new waiter looks for a server to take back at most so often. */
 const RELIEF_INTERVAL_MS = 10;
 const NOBODY: readonly Suspect[] = [];
@@ -73,10 +73,17 @@ export class Leaks implements PoolGuard {
   readonly #recent: Leak[] = [];
   /** When each pool that has suspects was last relieved. */
   readonly #suspected = new Map<Pool, number>();
-  #lastId = 0;
+  readonly #idOf: (count: number) => number;
+  #count = 0;
 
-  /** waitingElsewhere: clients of other pools for which a server of this one would make room. */
-  constructor(clock: Clock, events: LeakEvents, waitingElsewhere: (pool: Pool) => number) {
+  /** waitingElsewhere: clients of other pools for which a server of this one would make room. idOf: what the leak of that number is called. */
+  constructor(
+    clock: Clock,
+    events: LeakEvents,
+    waitingElsewhere: (pool: Pool) => number,
+    idOf: (count: number) => number = (count) => count,
+  ) {
+    this.#idOf = idOf;
     this.#clock = clock;
     this.#events = events;
     this.#waitingElsewhere = waitingElsewhere;
@@ -244,9 +251,9 @@ export class Leaks implements PoolGuard {
   #record(pool: Pool, { server, client, kind, leakKind, silentMs }: Suspect, allowedMs: number, now: number): Leak {
     kind.leaked(now);
     pool.stats.leaks.add(leakKind);
-    this.#lastId += 1;
+    this.#count += 1;
     const leak: Leak = {
-      id: this.#lastId,
+      id: this.#idOf(this.#count),
       at: Date.now(),
       kind: leakKind,
       life: 'leaked',

@@ -1,8 +1,9 @@
-// The actions of the API: each is one call to control, as on the console.
+// The actions of the API: each is one order, as on the console.
 
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { databaseEntry } from '../config/config.ts';
 import type { Control } from '../control.ts';
+import type { Verbs } from '../orders.ts';
 import type { Answer } from './specs.ts';
 
 /** What is wrong with a request, for its answer. */
@@ -24,46 +25,37 @@ function known(control: Control, database: string | null): string | null {
   return database;
 }
 
+/** A pause that is over within it is answered as done. */
+const MOMENT_MS = 20;
+
 /** Answers at once: a pause is over only when every transaction is. */
-export async function pause(control: Control, database: string | null): Promise<Done> {
-  const answer = { done: false };
-  control.pause(known(control, database)).then(() => {
-    answer.done = true;
-  });
-  await turn();
-  return answer;
+export async function pause({ control, perform }: Verbs, database: string | null): Promise<Done> {
+  const done = perform({ verb: 'pause', database: known(control, database) }).then(() => true);
+  return { done: await Promise.race([done, delay(MOMENT_MS, false)]) };
 }
 
-export function resume(control: Control, database: string | null): Done {
-  control.resume(known(control, database));
+export async function forSome(
+  { control, perform }: Verbs,
+  verb: 'resume' | 'reconnect' | 'kill',
+  database: string | null,
+): Promise<Done> {
+  await perform({ verb, database: known(control, database) });
   return DONE;
 }
 
-export function reconnect(control: Control, database: string | null): Done {
-  control.reconnect(known(control, database));
+export async function killClient({ perform }: Verbs, id: number): Promise<Done> {
+  const outcome = await perform({ verb: 'kill_client', id });
+  if (outcome.kind === 'gone') throw new HttpError(404, `no such client: ${id}`);
   return DONE;
 }
 
-export function kill(control: Control, database: string | null): Done {
-  control.kill(known(control, database));
+export async function reclaim({ perform }: Verbs, client: number, server: number): Promise<Done> {
+  const outcome = await perform({ verb: 'reclaim', client, server });
+  if (outcome.kind === 'in_use')
+    throw new HttpError(
+      409,
+      `client ${client} uses its server: only one that is silent inside a transaction is taken back`,
+    );
+  if (outcome.kind === 'gone') throw new HttpError(404, `client ${client} does not hold server ${server} any more`);
   return DONE;
-}
-
-export function killClient(control: Control, id: number): Done {
-  if (!control.killClient(id)) throw new HttpError(404, `no such client: ${id}`);
-  return DONE;
-}
-
-export function reclaim(control: Control, client: number, server: number): Done {
-  switch (control.reclaim(client, server)) {
-    case 'done':
-      return DONE;
-    case 'in_use':
-      throw new HttpError(
-        409,
-        `client ${client} uses its server: only one that is silent inside a transaction is taken back`,
-      );
-    case 'gone':
-      throw new HttpError(404, `client ${client} does not hold server ${server} any more`);
-  }
 }

@@ -2,19 +2,23 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import type { z } from 'zod';
+import { adviceOfAll } from '../observe/advice.ts';
 import type { EventKind } from '../observe/event.ts';
 import { INTERVAL_MS } from '../observe/history.ts';
+import { latest } from '../util/sums.ts';
 import { Access } from './access.ts';
 import * as actions from './actions.ts';
 import type { ApiParts } from './api-parts.ts';
-import { findPool } from './find-pool.ts';
-import { type ListQuery, listClients, listServers } from './lists.ts';
+import { compareClients, compareServers, type ListQuery } from './lists.ts';
+import { compareHolders, compareLeaks, mergeApplications, mergeEvents, mergeLists, mergePools } from './merge.ts';
+import { mergeHistories } from './merge-history.ts';
 import { openApiDocument } from './openapi.ts';
-import { toldOverview } from './overview.ts';
+import { overviewFrom } from './overview.ts';
+import { type Ask, askOf } from './parts.ts';
 import { listSettings } from './settings.ts';
 import { type Answer, type QuerySchema, SPECS, type Spec, type SpecName, type Specs } from './specs.ts';
 import { Streams } from './stream.ts';
-import { iso, toldAdvice, toldApplications, toldEvents, toldHolders, toldLeaks, toldPool, toldSample } from './tell.ts';
+import { iso, toldAdvice } from './tell.ts';
 
 type Body<N extends SpecName> = Specs[N] extends { body: infer B extends z.ZodType } ? z.infer<B> : undefined;
 /** Query parameters are what the schema lets through; each handler names those that it uses. */
@@ -28,55 +32,65 @@ type Handlers = {
   readonly [N in Exclude<SpecName, 'stream'>]: (call: Call<N>) => Answer<N> | Promise<Answer<N>>;
 };
 
-function handlersOf(parts: ApiParts, access: Access): Handlers {
-  const { control, events, history } = parts;
-  const snapshot = () => parts.snapshot();
+function handlersOf(parts: ApiParts, access: Access, ask: Ask): Handlers {
+  const { control, verbs } = parts;
   return {
-    overview: ({ request }) => toldOverview(parts, access.actionsOf(request)),
-    pools: () => {
-      const sources = snapshot();
-      return { time: iso(sources.wallNow), pools: [...sources.pools].map((pool) => toldPool(pool, sources)) };
+    overview: async ({ request }) => overviewFrom(await ask('overview', {}), access.actionsOf(request)),
+    pools: async () => {
+      const told = await ask('pools', {});
+      return { time: timeOf(told), pools: mergePools(told.map(({ pools }) => pools)) };
     },
-    holders: ({ query }: { query: { limit: number } }) => {
-      const sources = snapshot();
-      const all = toldHolders(sources);
-      return { time: iso(sources.wallNow), total: all.length, holders: all.slice(0, query.limit) };
+    holders: async ({ query }: { query: { limit: number } }) => {
+      const told = await ask('holders', query);
+      const { total, rows } = mergeLists(told, query.limit, compareHolders);
+      return { time: timeOf(told), total, holders: rows };
     },
-    leaks: ({ query }: { query: { limit: number } }) => {
-      const sources = snapshot();
-      return {
-        time: iso(sources.wallNow),
-        total: sources.leaks.recent.length,
-        leaks: toldLeaks(sources, query.limit),
-      };
+    leaks: async ({ query }: { query: { limit: number } }) => {
+      const told = await ask('leaks', query);
+      const { total, rows } = mergeLists(told, query.limit, compareLeaks);
+      return { time: timeOf(told), total, leaks: rows };
     },
-    applications: () => {
-      const sources = snapshot();
-      return { time: iso(sources.wallNow), applications: toldApplications(sources) };
+    applications: async () => {
+      const told = await ask('applications', {});
+      return { time: timeOf(told), applications: mergeApplications(told.map(({ rows }) => rows)) };
     },
-    advice: () => {
-      const sources = snapshot();
-      const rows = sources.advisor.rows(sources.pools, sources.now);
+    advice: async () => {
+      const sources = parts.snapshot();
+      const rows =
+        parts.team === null
+          ? sources.advisor.rows(sources.pools, sources.now)
+          : adviceOfAll((await parts.team.ask('measured', null)).map(({ answer }) => answer));
       return { time: iso(sources.wallNow), advice: rows.map(toldAdvice) };
     },
-    clients: ({ query }: { query: ListQuery }) => listClients(snapshot(), query),
-    servers: ({ query }: { query: ListQuery }) => listServers(snapshot(), query),
-    events: ({ query }: { query: { limit: number; kind?: EventKind; since: number } }) =>
-      // "last" is of the ring, not of the rows: a kind that is rare does not make the next one read all of it again.
-      ({ last: events.last, events: toldEvents(events.list(query)) }),
-    settings: () => listSettings(control.config),
-    history: ({ query }: { query: { database?: string; user?: string; limit: number } }) => {
-      const pool = findPool(snapshot(), query.database, query.user);
-      if (pool === undefined) throw new actions.HttpError(404, 'there is no such pool');
-      return { intervalMs: INTERVAL_MS, samples: history.list(pool, query.limit).map(toldSample) };
+    clients: async ({ query }: { query: ListQuery }) => {
+      const told = await ask('clients', query);
+      const { total, rows } = mergeLists(told, query.limit, compareClients(query));
+      return { time: timeOf(told), total, clients: rows };
     },
-    pause: ({ body }) => actions.pause(control, body.database),
-    resume: ({ body }) => actions.resume(control, body.database),
-    reconnect: ({ body }) => actions.reconnect(control, body.database),
-    kill: ({ body }) => actions.kill(control, body.database),
-    killClient: ({ body }) => actions.killClient(control, body.client),
-    reclaim: ({ body }) => actions.reclaim(control, body.client, body.server),
+    servers: async ({ query }: { query: ListQuery }) => {
+      const told = await ask('servers', query);
+      const { total, rows } = mergeLists(told, query.limit, compareServers(query));
+      return { time: timeOf(told), total, servers: rows };
+    },
+    events: async ({ query }: { query: { limit: number; kind?: EventKind; since: number } }) =>
+      mergeEvents(await ask('events', query), query.limit),
+    settings: () => listSettings(control.config),
+    history: async ({ query }: { query: { database?: string; user?: string; limit: number } }) => {
+      const told = (await ask('history', query)).filter((samples) => samples !== null);
+      if (told.length === 0) throw new actions.HttpError(404, 'there is no such pool');
+      return { intervalMs: INTERVAL_MS, samples: mergeHistories(told, query.limit) };
+    },
+    pause: ({ body }) => actions.pause(verbs, body.database),
+    resume: ({ body }) => actions.forSome(verbs, 'resume', body.database),
+    reconnect: ({ body }) => actions.forSome(verbs, 'reconnect', body.database),
+    kill: ({ body }) => actions.forSome(verbs, 'kill', body.database),
+    killClient: ({ body }) => actions.killClient(verbs, body.client),
+    reclaim: ({ body }) => actions.reclaim(verbs, body.client, body.server),
   };
+}
+
+function timeOf(told: readonly { readonly time: string }[]): string {
+  return latest(told.map(({ time }) => time));
 }
 
 /** Names the parameter, and every parameter that there is: whoever reads it has a terminal and an incident. */
@@ -104,8 +118,9 @@ function bodyOf(spec: Spec, request: FastifyRequest): unknown {
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   const access = new Access(() => parts.control.config.settings);
-  const handlers = handlersOf(parts, access);
-  const streams = new Streams(parts);
+  const ask = askOf(parts);
+  const handlers = handlersOf(parts, access, ask);
+  const streams = new Streams(ask);
   server.addHook('preClose', async () => streams.close());
   for (const [name, spec] of Object.entries(SPECS) as [SpecName, Spec][]) {
     const query = spec.query ?? NO_QUERY;
@@ -142,6 +157,6 @@ function openStream(streams: Streams, access: Access, request: FastifyRequest, r
     if (value !== undefined) reply.raw.setHeader(header, value);
   reply.raw.setHeader('cache-control', 'no-store');
   // requestTimeout is for requests, and this one is over.
-  streams.add(reply.raw, { actions: access.actionsOf(request), database, user });
+  streams.add(reply.raw, access.actionsOf(request), { database, user });
   return reply;
 }

@@ -1,25 +1,22 @@
 // What the probes are told. Liveness is the process's own matter; readiness is whether a client would be served.
 
 import type { Control } from '../control.ts';
+import type { Readiness } from '../observe/readiness.ts';
+import type { Team } from '../observe/team.ts';
 import type { Pools } from '../pool/pools.ts';
-
-export interface Readiness {
-  readonly ready: boolean;
-  /** What the process does: running, paused, or how it goes down. */
-  readonly state: string;
-  /** Why it is not ready. */
-  readonly reasons: readonly string[];
-}
 
 export class Health {
   /** Set once everything listens. */
   isStarted = false;
   readonly #control: Control;
   readonly #pools: Pools;
+  readonly #team: Team | null;
 
-  constructor(control: Control, pools: Pools) {
+  /** team: null where the pooler is this process alone. */
+  constructor(control: Control, pools: Pools, team: Team | null) {
     this.#control = control;
     this.#pools = pools;
+    this.#team = team;
   }
 
   /** Never false: who can answer is alive, and a Postgres that is away is no reason to kill the pooler. */
@@ -47,5 +44,18 @@ export class Health {
       if (isAway) reasons.push(`database "${pool.database}": ${pool.lastLoginError?.message}`);
     }
     return { ready: reasons.length === 0, state, reasons };
+  }
+
+  /** Of several workers one is enough: a client that comes is served, if not by this one. Nobody is asked while this one is ready. */
+  async readyOfAll(): Promise<Readiness> {
+    const own = this.ready();
+    if (own.ready || this.#team === null) return own;
+    const told = await this.#team.ask('ready', null).catch(() => []);
+    const ready = told.find(({ answer }) => answer.ready);
+    if (ready !== undefined) return ready.answer;
+    return {
+      ...own,
+      reasons: [...new Set([own, ...told.map(({ answer }) => answer)].flatMap(({ reasons }) => reasons))],
+    };
   }
 }

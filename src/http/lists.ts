@@ -2,8 +2,8 @@
 
 import { compareKeys } from '../config/settings-table.ts';
 import { type ClientRow, clientRows, type ServerRow, type Sources, serverRows } from '../observe/snapshot.ts';
-import { CLIENT_STATES, SERVER_STATES } from './shapes.ts';
-import type { Answer } from './specs.ts';
+import type { ListPart } from './merge.ts';
+import { CLIENT_STATES, type ClientTold, SERVER_STATES, type ServerTold } from './shapes.ts';
 import { iso, toldClient, toldServer } from './tell.ts';
 
 export interface ListQuery {
@@ -61,12 +61,50 @@ function chosen<R extends Row>(rows: readonly R[], query: ListQuery, states: rea
   return { total: found.length, rows: found.slice(0, query.limit) };
 }
 
-export function listClients(sources: Sources, query: ListQuery): Answer<'clients'> {
+export function listClients(sources: Sources, query: ListQuery): ListPart<ClientTold> {
   const { total, rows } = chosen([...clientRows(sources)], query, CLIENT_STATES);
-  return { time: iso(sources.wallNow), total, clients: rows.map(toldClient) };
+  return { time: iso(sources.wallNow), total, rows: rows.map(toldClient) };
 }
 
-export function listServers(sources: Sources, query: ListQuery): Answer<'servers'> {
+export function listServers(sources: Sources, query: ListQuery): ListPart<ServerTold> {
   const { total, rows } = chosen(serverRows(sources), query, SERVER_STATES);
-  return { time: iso(sources.wallNow), total, servers: rows.map(toldServer) };
+  return { time: iso(sources.wallNow), total, rows: rows.map(toldServer) };
+}
+
+type ToldRow = ClientTold | ServerTold;
+
+/** The same order again, for rows of several workers. */
+export function compareClients({ sort, order }: ListQuery): Compare<ClientTold> {
+  return compareTold(sort, order, CLIENT_STATES);
+}
+
+export function compareServers({ sort, order }: ListQuery): Compare<ServerTold> {
+  return compareTold(sort, order, SERVER_STATES);
+}
+
+function compareTold(sort: string, order: string, states: readonly string[]): Compare<ToldRow> {
+  const compare = compareToldBy(sort, states);
+  const sign = order === 'desc' ? -1 : 1;
+  return (a, b) => sign * compare(a, b) || a.id - b.id;
+}
+
+function compareToldBy(sort: string, states: readonly string[]): Compare<ToldRow> {
+  switch (sort) {
+    case 'application':
+      return (a, b) => compareKeys(a.applicationName, b.applicationName);
+    case 'database':
+      return (a, b) => compareKeys(a.database, b.database);
+    case 'user':
+      return (a, b) => compareKeys(a.user, b.user);
+    case 'address':
+      return (a, b) => compareKeys(a.address, b.address) || a.port - b.port;
+    case 'connected':
+      return (a, b) => compareKeys(a.connectedAt, b.connectedAt);
+    case 'requested':
+      return (a, b) => compareKeys(a.requestedAt, b.requestedAt);
+    case 'waited':
+      return (a, b) => ('waitedMs' in a && 'waitedMs' in b ? a.waitedMs - b.waitedMs : 0);
+    default:
+      return (a, b) => states.indexOf(a.state) - states.indexOf(b.state) || compareKeys(a.requestedAt, b.requestedAt);
+  }
 }

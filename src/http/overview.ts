@@ -1,41 +1,77 @@
 // GET /api/v1/overview: is it well, and if not, who; with the sums of everything.
 
+import { factsOf, mergeFacts, type VerdictFacts } from '../observe/facts.ts';
+import { addOccupancy, noOccupancy } from '../observe/occupancy.ts';
 import type { Sources } from '../observe/snapshot.ts';
 import { findingsOf } from '../observe/verdict.ts';
 import type { Counts } from '../util/counts.ts';
+import { latest, sumNumbers } from '../util/sums.ts';
 import type { ApiParts } from './api-parts.ts';
 import type { Overview } from './shapes.ts';
-import { iso, occupancyOfAll, round, shortName, timesOfAll } from './tell.ts';
+import { iso, occupancyOfAll, round, shortName, type TimeCounts, timeCountsOfAll, timesFrom } from './tell.ts';
 
-export function toldOverview(parts: ApiParts, actions: Overview['actions']): Overview {
+/** What one worker tells of itself. */
+export interface OverviewPart
+  extends Pick<
+    Overview,
+    'time' | 'version' | 'uptimeMs' | 'occupancy' | 'clients' | 'maxWaitMs' | 'stats' | 'process'
+  > {
+  readonly facts: VerdictFacts;
+  readonly counts: TimeCounts;
+}
+
+export function overviewPart(parts: ApiParts): OverviewPart {
   const { control, events, history, observer, version } = parts;
   const sources = parts.snapshot();
   const { state } = control;
-  const findings = findingsOf({ sources, history, events, states: control, state }).map((finding) => ({
-    ...finding,
-    ...(finding.applicationName !== undefined && { applicationName: shortName(finding.applicationName) }),
-  }));
-  const pools = [...sources.pools];
   const { rss, heapUsed } = process.memoryUsage();
   return {
     time: iso(sources.wallNow),
     version,
-    state,
     uptimeMs: Math.round(parts.uptimeMs()),
-    health: findings[0]?.severity ?? 'well',
-    findings,
-    poolCount: pools.length,
-    poolSize: pools.reduce((sum, { settings }) => sum + settings.pool_size, 0),
+    facts: factsOf({ sources, history, events, states: control, state }),
     occupancy: occupancyOfAll(sources),
     clients: clientsOf(sources),
-    maxWaitMs: round(pools.reduce((most, pool) => Math.max(most, pool.maxWaitMs(sources.now)), 0)),
-    times: timesOfAll(sources),
+    maxWaitMs: round([...sources.pools].reduce((most, pool) => Math.max(most, pool.maxWaitMs(sources.now)), 0)),
+    counts: timeCountsOfAll(sources),
     stats: {
       ...sumsOf(sources),
       poolerErrorCount: sumOf(observer.poolerErrors),
       ...leakSums(sources),
     },
     process: { rssBytes: rss, heapUsedBytes: heapUsed, loopLateP99Ms: round(history.loopLateP99Ms()) },
+  };
+}
+
+/** Of all workers: one at least. */
+export function overviewFrom(all: readonly OverviewPart[], actions: Overview['actions']): Overview {
+  const facts = mergeFacts(all.map((part) => part.facts));
+  const findings = findingsOf(facts).map((finding) => ({
+    ...finding,
+    ...(finding.applicationName !== undefined && { applicationName: shortName(finding.applicationName) }),
+  }));
+  const occupancy = noOccupancy();
+  for (const part of all) addOccupancy(occupancy, part.occupancy);
+  const most = (of: (part: OverviewPart) => number) => Math.max(...all.map(of));
+  return {
+    time: latest(all.map(({ time }) => time)),
+    version: all[0]!.version,
+    state: facts.pause.state as Overview['state'],
+    uptimeMs: most(({ uptimeMs }) => uptimeMs),
+    health: findings[0]?.severity ?? 'well',
+    findings,
+    poolCount: facts.pools.length,
+    poolSize: facts.pools.reduce((sum, { poolSize }) => sum + poolSize, 0),
+    occupancy,
+    clients: sumNumbers(all.map(({ clients }) => clients)),
+    maxWaitMs: most(({ maxWaitMs }) => maxWaitMs),
+    times: timesFrom(all.map(({ counts }) => counts)),
+    stats: sumNumbers(all.map(({ stats }) => stats)),
+    process: {
+      ...sumNumbers(all.map((part) => part.process)),
+      // Whoever is latest makes its clients wait.
+      loopLateP99Ms: most((part) => part.process.loopLateP99Ms),
+    },
     actions,
   };
 }

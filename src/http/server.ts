@@ -18,8 +18,8 @@ export interface HttpParts {
 /** The four that a pod's address may serve: they change nothing and name no client. */
 function addProbes(server: FastifyInstance, { health, metrics }: HttpParts): void {
   server.get('/healthz', (_request, reply) => reply.code(200).send(health.live()));
-  server.get('/readyz', (_request, reply) => {
-    const verdict = health.ready();
+  server.get('/readyz', async (_request, reply) => {
+    const verdict = await health.readyOfAll();
     return reply.code(verdict.ready ? 200 : 503).send(verdict);
   });
   server.get('/startupz', (_request, reply) => {

@@ -244,7 +244,7 @@ export const event = z.strictObject({
   text: z.string().optional(),
 });
 export const events = z.strictObject({
-  last: count.describe('Sequence of the newest event; the next request may say since=last.'),
+  last: count.describe('Sequence up to which every event is told; the next request may say since=last.'),
   events: z.array(event).describe('Newest last.'),
 });
 

@@ -5,7 +5,7 @@ import type { HolderRecord } from '../guard/holders.ts';
 import type { Leak } from '../guard/leaks.ts';
 import type { AdviceRow } from '../observe/advice.ts';
 import { type EventEntry, toldEvent } from '../observe/event.ts';
-import { addCounts, type HistorySample } from '../observe/history.ts';
+import type { HistorySample } from '../observe/history.ts';
 import { addOccupancyOf, noOccupancy, occupancyOf } from '../observe/occupancy.ts';
 import {
   applicationRows,
@@ -18,7 +18,7 @@ import {
 } from '../observe/snapshot.ts';
 import { summarize, TIMES, type TimeName, type TimeSummary } from '../observe/times.ts';
 import type { Pool } from '../pool/pool.ts';
-import { BUCKETS, type BucketCounts } from '../util/histogram.ts';
+import { addCounts, BUCKETS, type BucketCounts, packCounts, unpackCounts } from '../util/histogram.ts';
 import type {
   AdviceTold,
   ApplicationTold,
@@ -51,13 +51,25 @@ function toldSummary({ mostMs, ...summary }: TimeSummary): TimesTold['wait'] {
   };
 }
 
-function timesFrom(countsOf: (time: TimeName) => BucketCounts): TimesTold {
-  return Object.fromEntries(TIMES.map((time) => [time, toldSummary(summarize(countsOf(time)))])) as TimesTold;
+/** The buckets of each time, packed: quantiles are found when those of all workers are together. */
+export type TimeCounts = Readonly<Record<TimeName, string>>;
+
+const packed = (countsOf: (time: TimeName) => BucketCounts): TimeCounts =>
+  Object.fromEntries(TIMES.map((time) => [time, packCounts(countsOf(time))])) as TimeCounts;
+
+export function timesFrom(all: readonly TimeCounts[]): TimesTold {
+  return Object.fromEntries(
+    TIMES.map((time) => {
+      const sum = new Float64Array(BUCKETS);
+      for (const counts of all) addCounts(sum, unpackCounts(counts[time]));
+      return [time, toldSummary(summarize(sum))];
+    }),
+  ) as TimesTold;
 }
 
 /** Of the last minute, of all pools together. */
-export function timesOfAll({ pools, recentTimes }: Sources): TimesTold {
-  return timesFrom((time) => {
+export function timeCountsOfAll({ pools, recentTimes }: Sources): TimeCounts {
+  return packed((time) => {
     const sum = new Float64Array(BUCKETS);
     for (const pool of pools) addCounts(sum, recentTimes.counts(pool, time));
     return sum;
@@ -70,7 +82,12 @@ export function occupancyOfAll(sources: Sources): Occupancy {
   return sum;
 }
 
-export function toldPool(pool: Pool, sources: Sources): PoolTold {
+/** A pool as one worker sees it. */
+export interface PoolPart extends Omit<PoolTold, 'times'> {
+  readonly counts: TimeCounts;
+}
+
+export function poolPart(pool: Pool, sources: Sources): PoolPart {
   const row = poolRow(pool, sources.now);
   const { clients, servers } = row;
   return {
@@ -100,7 +117,7 @@ export function toldPool(pool: Pool, sources: Sources): PoolTold {
     maxWaitMs: round(row.maxWaitMs),
     isAway: row.isAway,
     lastLoginError: row.lastLoginError,
-    times: timesFrom((time) => sources.recentTimes.counts(pool, time)),
+    counts: packed((time) => sources.recentTimes.counts(pool, time)),
     stats: numbersOf(row.stats),
   };
 }

@@ -20,6 +20,12 @@ export type DoorSettings = Pick<
 /** With so many turns of the event loop in which clients still come, it is closed all the same. */
 const MOST_TURNS = 1_000;
 
+/** Where clients come in, as far as the pooler behind it has to know. */
+export type DoorSet = Pick<
+  Doors,
+  'addressesOf' | 'close' | 'closeBehindLast' | 'isOpen' | 'isSocketOurs' | 'open' | 'port' | 'socketPath'
+>;
+
 export class Doors {
   readonly #tcp: Server[] = [];
   #unix: UnixDoor | null = null;

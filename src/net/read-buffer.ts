@@ -128,6 +128,8 @@ interface Inside {
  * inside, and the socket goes on with its data events.
  */
 export function readInto(socket: Socket, reads: ReadBuffer, onRead: OnRead): boolean {
+  // It had to wait before anybody looked at it: what has come is where data events find it.
+  if (socket.readableLength > 0) return false;
   names ??= namesOf(socket);
   const inside = socket as unknown as Inside;
   const handle = inside._handle;

@@ -4,7 +4,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Settings } from '../config/settings-table.ts';
-import { TlsDoor } from './tls-door.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
 import { readTlsMaterial, stampOf, type TlsMaterial, type TlsSettings } from './tls-files.ts';
 import type { TlsWish } from './tls-request.ts';
 
@@ -28,9 +28,9 @@ export interface TlsKeeperOptions {
 
 export class TlsKeeper {
   readonly #options: TlsKeeperOptions;
-  readonly #client: Side<TlsDoor> = {
+  readonly #client: Side<TlsAcceptor> = {
     prefix: 'client_tls_',
-    make: (material) => new TlsDoor(material, material.hasCa),
+    make: (material) => new TlsAcceptor(material, material.hasCa),
     settings: null,
     stamp: null,
     value: null,
@@ -50,7 +50,7 @@ export class TlsKeeper {
   }
 
   /** Where clients are encrypted; null: they are not. */
-  get door(): TlsDoor | null {
+  get acceptor(): TlsAcceptor | null {
     return this.#client.value;
   }
 

@@ -36,11 +36,9 @@ export class UnixDoor {
     this.#inode = lock === null ? null : inodeOf(path);
   }
 
-  /** Its directory belongs to the user of this process, and to nobody else: asked each time, as it may be changed. */
+  /** As isInOwnDirectory() says. */
   get isOurs(): boolean {
-    if (this.#lock === null) return false;
-    const directory = statSync(dirname(this.path), { throwIfNoEntry: false });
-    return directory !== undefined && directory.uid === process.getuid?.() && (directory.mode & 0o077) === 0;
+    return isInOwnDirectory(this.path);
   }
 
   /** Unless it was taken over: then socket and lock are another's. */
@@ -49,6 +47,13 @@ export class UnixDoor {
     rmSync(this.path, { force: true });
     this.#lock.remove();
   }
+}
+
+/** The directory of a socket belongs to the user of this process, and to nobody else: asked each time, as it may be changed. */
+export function isInOwnDirectory(path: string): boolean {
+  if (path.startsWith('\0')) return false;
+  const directory = statSync(dirname(path), { throwIfNoEntry: false });
+  return directory !== undefined && directory.uid === process.getuid?.() && (directory.mode & 0o077) === 0;
 }
 
 /** Rejects with a reason that names the socket. */

@@ -2,6 +2,7 @@
 
 import type { Advice } from '../advisor/advice.ts';
 import type { Measured } from '../advisor/measured.ts';
+import { mergeMeasured, tellMeasured } from '../advisor/merge-measured.ts';
 import { advise, adviseInSteps } from '../advisor/model.ts';
 import type { Steps } from '../advisor/steps.ts';
 import { printable } from '../guard/exhaustion.ts';
@@ -11,6 +12,7 @@ import { Turns } from '../util/turns.ts';
 import type { Logger } from './log.ts';
 import { Peaks } from './peaks.ts';
 import { Samples } from './samples.ts';
+import type { MeasuredRow, Team } from './team.ts';
 import type { RecentTimes } from './times.ts';
 
 /** Of one pool; the pools take turns, so that no tick of the timer works for two. */
@@ -34,6 +36,7 @@ interface UnderWay {
   readonly pool: Pool;
   readonly steps: Steps<Advice>;
 }
+type Names = Pick<Pool, 'database' | 'user'>;
 
 export interface AdviceRow {
   readonly database: string;
@@ -48,10 +51,14 @@ export class Advisor {
   readonly #triedAt = new WeakMap<Pool, number>();
   readonly #times: RecentTimes;
   readonly #log: Logger;
+  readonly #team: Team | null;
+  #isAsking = false;
 
-  constructor(times: RecentTimes, log: Logger) {
+  /** team: null where the pooler is this process alone. */
+  constructor(times: RecentTimes, log: Logger, team: Team | null = null) {
     this.#times = times;
     this.#log = log;
+    this.#team = team;
   }
 
   /** From the timer. */
@@ -65,7 +72,7 @@ export class Advisor {
     while (step.done !== true && !turns.isOver) step = steps.next();
     if (step.done !== true) return; // the next tick goes on
     this.#underWay = null;
-    this.#keep(pool, step.value, now);
+    this.#know(pool, step.value, now);
     this.#remember(pool, now);
     this.#tell(pool, now);
   }
@@ -74,15 +81,39 @@ export class Advisor {
   #begin(pools: Pools, now: number): UnderWay | null {
     for (const pool of this.#samples.pools) {
       if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
+      if (this.#team !== null && this.#isAsking) return null;
       this.#triedAt.set(pool, now);
+      if (this.#team !== null) {
+        void this.#askAll(pool, this.#team, now);
+        return null;
+      }
       const measured = this.#measured(pool, pools, now);
       if (measured !== null) return { pool, steps: adviseInSteps(measured) };
     }
     return null;
   }
 
-  #measured(pool: Pool, pools: Pools, now: number): Measured | null {
-    return this.#samples.measured(pool, pools, this.#times, this.#known.get(pool)?.peaks.most(now) ?? null);
+  /** Each worker works it out for its own pools; the first that has the pool tells the log. */
+  async #askAll(pool: Pool, team: Team, now: number): Promise<void> {
+    this.#isAsking = true;
+    const { database, user } = pool;
+    const answers = await team.ask('measured', { database, user }).catch(() => []);
+    this.#isAsking = false;
+    const rows = answers.flatMap(({ worker, answer }) => answer.map(({ measured }) => ({ worker, measured })));
+    if (rows.length === 0) return;
+    this.#know(pool, advise(mergeMeasured(rows.map(({ measured }) => measured))), now);
+    this.#remember(pool, now);
+    if (rows[0]!.worker === team.worker) this.#tell(pool, now);
+  }
+
+  /** What this worker has measured, for a picture of all of them. of: this pool only. */
+  told(pools: Pools, now: number, of: Names | null = null): MeasuredRow[] {
+    return [...pools].flatMap((pool) => {
+      const { database, user } = pool;
+      if (of !== null && (of.database !== database || of.user !== user)) return [];
+      const measured = this.#measured(pool, pools, now);
+      return measured === null ? [] : [{ database, user, measured: tellMeasured(measured) }];
+    });
   }
 
   /** null: nothing is kept of this pool, because there are too many or advice_wait_target is 0. */
@@ -106,18 +137,20 @@ export class Advisor {
     });
   }
 
+  #measured(pool: Pool, pools: Pools, now: number): Measured | null {
+    return this.#samples.measured(pool, pools, this.#times, this.#known.get(pool)?.peaks.most(now) ?? null);
+  }
+
   #work(pool: Pool, pools: Pools, now: number): Advice | null {
     const measured = this.#measured(pool, pools, now);
     if (measured === null) {
       this.#known.delete(pool);
       return null;
     }
-    const advice = advise(measured);
-    this.#keep(pool, advice, now);
-    return advice;
+    return this.#know(pool, advise(measured), now);
   }
 
-  #keep(pool: Pool, advice: Advice, now: number): void {
+  #know(pool: Pool, advice: Advice, now: number): Advice {
     const known = this.#known.get(pool);
     if (known === undefined) this.#known.set(pool, { advice, at: now, since: now, told: '', peaks: new Peaks() });
     else {
@@ -125,6 +158,7 @@ export class Advisor {
       known.advice = advice;
       known.at = now;
     }
+    return advice;
   }
 
   /** What a minute has asked for counts for a day: nobody should lose at night what is needed by day. */
@@ -162,6 +196,15 @@ export class Advisor {
       'advice',
     );
   }
+}
+
+/** Of what all workers have measured. */
+export function adviceOfAll(answers: readonly (readonly MeasuredRow[])[]): AdviceRow[] {
+  const byPool = Map.groupBy(answers.flat(), ({ database, user }) => `${database}\0${user}`);
+  return [...byPool.values()].map((rows) => {
+    const { database, user } = rows[0]!;
+    return { database, user, advice: advise(mergeMeasured(rows.map(({ measured }) => measured))) };
+  });
 }
 
 /** Sizes that differ by a tenth say the same. */

@@ -37,6 +37,12 @@ interface Mark {
 
 /** What a time is the sum of. */
 const SHARED_BY = { xactTimeMs: 'xactCount', queryTimeMs: 'queryCount', waitTimeMs: 'serverAssignmentCount' } as const;
+
+/** What the average of a counter is an average over; null: it is a rate. */
+export function averagedOver(key: Counter): Counter | null {
+  return key in SHARED_BY ? SHARED_BY[key as keyof typeof SHARED_BY] : null;
+}
+
 /** PgBouncer: an average is that of one second at least. */
 const LEAST_MS = 1_000;
 export const CONSOLE = 'pgbouncer';

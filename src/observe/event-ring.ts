@@ -4,6 +4,7 @@
 // entry with a count, and a moment has so many entries at most.
 
 import { clean, type EventEntry, type EventFacts, type EventKind, MAX_NAME, MAX_TEXT } from './event.ts';
+import { COUNTED, type Sequence } from './sequence.ts';
 
 export interface EventFilter {
   /** The newest so many. */
@@ -34,11 +35,13 @@ export class EventRing {
   #moment: Entry[] = [];
   #momentAt = 0;
   readonly #wallNow: () => number;
+  readonly #numbers: Sequence;
 
   /** size: entries that are kept, 0 for none. */
-  constructor(size: number, wallNow: () => number = Date.now) {
+  constructor(size: number, wallNow: () => number = Date.now, numbers: Sequence = COUNTED) {
     this.#size = size;
     this.#wallNow = wallNow;
+    this.#numbers = numbers;
   }
 
   get length(): number {
@@ -48,6 +51,11 @@ export class EventRing {
   /** Sequence of the newest entry; 0: there was none. */
   get last(): number {
     return this.#sequence;
+  }
+
+  /** Entries to come have a higher sequence. Alone it is that of the newest. */
+  get reached(): number {
+    return this.#numbers.reached(this.#sequence);
   }
 
   /** The newest are kept. */
@@ -83,16 +91,17 @@ export class EventRing {
     const of = isTooMany
       ? { cause: SEVERAL, database: SEVERAL, user: SEVERAL, application: SEVERAL }
       : { cause, database, user, application };
-    this.#sequence += 1;
+    this.#sequence = this.#numbers.next(this.#sequence);
     this.#push({ sequence: this.#sequence, at: now, kind, ...of, client, server, durationMs, count: 1, text });
   }
 
   #find(kind: EventKind, cause: string, database: string, user: string, application: string): Entry | null {
     const isFull = this.#moment.length >= MAX_OF_A_MOMENT;
     let several: Entry | null = null;
-    for (const entry of this.#moment) {
-      // In a ring smaller than a moment it may have gone already.
-      if (entry.kind !== kind || entry.sequence <= this.#sequence - this.#size) continue;
+    // In a ring smaller than a moment the first of them have gone already.
+    for (let i = Math.max(this.#moment.length - this.#size, 0); i < this.#moment.length; i += 1) {
+      const entry = this.#moment[i]!;
+      if (entry.kind !== kind) continue;
       const isSame =
         entry.application === application &&
         entry.cause === cause &&

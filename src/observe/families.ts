@@ -38,17 +38,21 @@ const BOUND_LABELS: Readonly<Record<string, Labels>> = Object.fromEntries(
 );
 
 type Kind = 'counter' | 'gauge' | 'histogram';
+/** What becomes of the same sample of several workers. */
+export type Across = 'sum' | 'max';
 
 /** prom-client keeps the values of its metrics itself, by label. A gauge with a get() of its own does not. */
 class ReadFamily extends Gauge {
   readonly #kind: Kind;
   readonly #text: FamilyText;
+  readonly #across: Across;
   readonly #read: () => Sample[];
 
-  constructor(registry: Registry, kind: Kind, text: FamilyText, read: () => Sample[]) {
+  constructor(registry: Registry, kind: Kind, text: FamilyText, across: Across, read: () => Sample[]) {
     super({ name: text.name, help: text.help, labelNames: [...text.labels], registers: [registry] });
     this.#kind = kind;
     this.#text = text;
+    this.#across = across;
     this.#read = read;
   }
 
@@ -67,7 +71,7 @@ class ReadFamily extends Gauge {
 
   #tell(values: readonly object[]): Awaited<ReturnType<Gauge['get']>> {
     const { name, help } = this.#text;
-    const told = { name, help, type: this.#kind, values, aggregator: 'sum', collect: () => {} };
+    const told = { name, help, type: this.#kind, values, aggregator: this.#across, collect: () => {} };
     // Its types say that the kind is a number; what it reads and writes is the word.
     return told as unknown as Awaited<ReturnType<Gauge['get']>>;
   }
@@ -80,9 +84,20 @@ export class Families {
     this.#registry = registry;
   }
 
+  /** What is the same in every worker, or known to each. */
+  addSame(text: FamilyText, fill: (add: Add) => void): void {
+    this.add('gauge', text, fill, sum, 'max');
+  }
+
   /** Samples with the same labels are added up: names that share a label are one. */
-  add(kind: 'counter' | 'gauge', text: FamilyText, fill: (add: Add) => void, merge = sum): void {
-    new ReadFamily(this.#registry, kind, text, () => {
+  add(
+    kind: 'counter' | 'gauge',
+    text: FamilyText,
+    fill: (add: Add) => void,
+    merge = sum,
+    across: Across = merge === Math.max ? 'max' : 'sum',
+  ): void {
+    new ReadFamily(this.#registry, kind, text, across, () => {
       const samples = new Map<string, Sample>();
       fill((values, value) => {
         const key = values.join('\0');
@@ -96,7 +111,7 @@ export class Families {
   }
 
   addHistogram(text: FamilyText, fill: (add: AddHistogram) => void): void {
-    new ReadFamily(this.#registry, 'histogram', text, () => {
+    new ReadFamily(this.#registry, 'histogram', text, 'sum', () => {
       const merged = new Map<string, { values: readonly string[]; counts: Float64Array; sumMs: number }>();
       fill((values, { counts, sumMs }) => {
         const key = values.join('\0');

@@ -1,7 +1,6 @@
 // Something that is not well: what a verdict is made of, and the words that its parts share.
 
 import { printable } from '../guard/exhaustion.ts';
-import type { Pool } from '../pool/pool.ts';
 import { formatDuration } from '../util/duration.ts';
 import type { DatabaseStates } from './databases.ts';
 import type { EventRing } from './event-ring.ts';
@@ -55,8 +54,9 @@ export const MINUTE_MS = 60_000;
 /** A leak that is over is told for so long, and a bug. */
 export const REMEMBERED_MS = 15 * MINUTE_MS;
 
-export const of = (pool: Pool) => ({ database: pool.database, user: pool.user });
-export const nameOfPool = (pool: Pool) => `${printable(pool.database)}/${printable(pool.user)}`;
+type Names = { readonly database: string; readonly user: string };
+export const of = (pool: Names) => ({ database: pool.database, user: pool.user });
+export const nameOfPool = (pool: Names) => `${printable(pool.database)}/${printable(pool.user)}`;
 export const some = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 export const took = (ms: number) => formatDuration(ms < 1_000 ? Math.round(ms) : Math.round(ms / 100) * 100);
 

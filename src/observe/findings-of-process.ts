@@ -1,16 +1,14 @@
 // What is wrong with the process itself, and what an operator has stopped.
 
 import { printable } from '../guard/exhaustion.ts';
-import { type Finding, MINUTE_MS, REMEMBERED_MS, took, type VerdictParts } from './finding.ts';
+import type { PauseFacts, ProcessFacts } from './facts.ts';
+import { type Finding, took } from './finding.ts';
 
 const LATE_MS = 100;
 
-export function processFindings({ events, history, sources }: VerdictParts): Finding[] {
+export function processFindings({ bug, stall, lateMs }: ProcessFacts, wallNow: number): Finding[] {
   const findings: Finding[] = [];
-  const recent = (kind: 'bug' | 'stall', withinMs: number) =>
-    events.list({ kind, limit: 1 }).find(({ at }) => sources.wallNow - at <= withinMs);
-  const bug = recent('bug', REMEMBERED_MS);
-  if (bug !== undefined)
+  if (bug !== null)
     findings.push({
       severity: 'critical',
       code: 'bug',
@@ -18,28 +16,26 @@ export function processFindings({ events, history, sources }: VerdictParts): Fin
       detail: bug.text,
       advice: 'Please report it, with the line "internal error" of the log.',
     });
-  const stall = recent('stall', MINUTE_MS);
-  if (stall !== undefined)
+  if (stall !== null)
     findings.push({
       severity: 'warning',
       code: 'stall',
       title: `The process stood still for ${took(stall.durationMs)}`,
-      detail: `${took(sources.wallNow - stall.at)} ago; no timeout counts that time`,
+      detail: `${took(wallNow - stall.at)} ago; no timeout counts that time`,
       advice: 'The machine or the container had no CPU for it: see its limits.',
     });
-  const lateMs = history.loopLateP99Ms();
   if (lateMs >= LATE_MS)
     findings.push({
       severity: 'warning',
       code: 'loop_late',
       title: `The event loop is ${took(lateMs)} late (p99 of a minute)`,
       detail: 'Every query waits for it.',
-      advice: 'The process has too little CPU: raise its limit, or run another beside it (so_reuseport).',
+      advice: 'The process has too little CPU: raise its limit, or workers.',
     });
   return findings;
 }
 
-export function pauseFindings({ states, state, sources }: VerdictParts): Finding[] {
+export function pauseFindings({ state, paused }: PauseFacts): Finding[] {
   if (state !== 'running' && state !== 'paused')
     return [
       {
@@ -50,7 +46,6 @@ export function pauseFindings({ states, state, sources }: VerdictParts): Finding
         advice: 'It goes when nobody needs it any more, or when shutdown_timeout is over.',
       },
     ];
-  const paused = [...new Set([...sources.pools].map((pool) => pool.database))].filter((name) => states.isPaused(name));
   if (state !== 'paused' && paused.length === 0) return [];
   return [
     {

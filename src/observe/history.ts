@@ -2,7 +2,15 @@
 
 import type { Pool } from '../pool/pool.ts';
 import type { PoolStats } from '../pool/stats.ts';
-import { BUCKETS, type BucketCounts, type Histogram, LastMinute, quantile, total } from '../util/histogram.ts';
+import {
+  addCounts,
+  BUCKETS,
+  type BucketCounts,
+  type Histogram,
+  LastMinute,
+  quantile,
+  total,
+} from '../util/histogram.ts';
 import { addOccupancy, addOccupancyOf, noOccupancy, OCCUPANCY_KEYS, type Occupancy } from './occupancy.ts';
 import type { Sources } from './snapshot.ts';
 
@@ -211,10 +219,6 @@ function addSum(all: Sum, own: Sum): void {
   all.xactCount += own.xactCount;
   all.queryCount += own.queryCount;
   all.refused += own.refused;
-}
-
-export function addCounts(sum: Float64Array, counts: BucketCounts): void {
-  for (let i = 0; i < sum.length; i += 1) sum[i]! += counts[i]!;
 }
 
 function sampleOf(sum: Sum, at: number): HistorySample {

@@ -92,17 +92,19 @@ export interface LogOptions {
   readonly file?: LogFile | null;
   /** Nothing on standard output. */
   readonly quiet?: boolean;
+  /** In each line; null: there is one process. */
+  readonly worker?: number | null;
   /** For tests: in place of standard output. */
   readonly destination?: DestinationStream;
 }
 
 export function createLog(
   settings: Pick<Settings, 'log_format' | 'log_level'>,
-  { file = null, quiet = false, destination }: LogOptions = {},
+  { file = null, quiet = false, worker = null, destination }: LogOptions = {},
 ): Logger {
   const options: LoggerOptions = {
     level: settings.log_level,
-    base: null,
+    base: worker === null ? null : { worker },
     formatters: { level: (label: string) => ({ level: label }), log: withoutSecrets },
     timestamp: pino.stdTimeFunctions.isoTime,
   };

@@ -73,6 +73,8 @@ const CONFIG: Numbers<MetricsSources> = [
   ['config_max_client_connections', 'max_client_conn.', ({ states }) => states.config.settings.max_client_conn],
   ['config_max_user_connections', 'max_user_connections.', ({ states }) => states.config.settings.max_user_connections],
 ];
+/** Told by every worker. */
+const KNOWN_TO_ALL: ReadonlySet<keyof Lists> = new Set(['databases', 'users', 'pools', 'dns_names', 'dns_zones']);
 /** As SHOW LISTS has them, and what the exporters make of its words. */
 const LIST_NAMES: readonly (readonly [name: string, of: keyof Lists])[] = [
   ['databases', 'databases'],
@@ -95,10 +97,15 @@ const LIST_NAMES: readonly (readonly [name: string, of: keyof Lists])[] = [
 export function addPgbouncer(families: Families, sources: MetricsSources, look: () => Picture): void {
   const add = (kind: 'counter' | 'gauge', name: string, help: string, labels: string[], fill: (add: Add) => void) =>
     families.add(kind, { name: `pgbouncer_${name}`, help, labels }, fill);
-  add('gauge', 'version_info', 'Always 1.', ['version'], (add) => add([`pgsluice ${sources.version}`], 1));
-  for (const [name, help, value] of CONFIG) add('gauge', name, help, [], (add) => add([], value(sources)));
-  for (const [name, of] of LIST_NAMES)
-    add('gauge', name, `${of} of SHOW LISTS.`, [], (add) => add([], look().lists[of]));
+  const addSame = (name: string, help: string, labels: string[], fill: (add: Add) => void) =>
+    families.addSame({ name: `pgbouncer_${name}`, help, labels }, fill);
+  addSame('version_info', 'Always 1.', ['version'], (add) => add([`pgsluice ${sources.version}`], 1));
+  for (const [name, help, value] of CONFIG) addSame(name, help, [], (add) => add([], value(sources)));
+  for (const [name, of] of LIST_NAMES) {
+    const fill = (into: Add) => into([], look().lists[of]);
+    if (KNOWN_TO_ALL.has(of)) addSame(name, `${of} of SHOW LISTS.`, [], fill);
+    else add('gauge', name, `${of} of SHOW LISTS.`, [], fill);
+  }
 
   const byDatabase = (kind: 'counter' | 'gauge', prefix: string, rows: typeof STATS) => {
     for (const [name, help, value] of rows)
@@ -132,13 +139,15 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
   byPool('', DEBIAN_POOLS);
 
   for (const [name, help, value] of DATABASES) {
-    add('gauge', `databases_${name}`, help, DATABASE_LABELS, (add) => {
+    const fill = (into: Add) => {
       const { databases, labels } = look();
-      for (const row of databases) add(databaseLabels(row, labels), value(row));
-    });
+      for (const row of databases) into(databaseLabels(row, labels), value(row));
+    };
+    if (name === 'current_connections') add('gauge', `databases_${name}`, help, DATABASE_LABELS, fill);
+    else addSame(`databases_${name}`, help, DATABASE_LABELS, fill);
   }
   for (const [name, help, value] of DATABASES.slice(0, 2)) {
-    add('gauge', name, help, ['database'], (add) => {
+    addSame(name, help, ['database'], (add) => {
       const { databases, labels } = look();
       for (const row of databases) add([labels.database(row.database)], value(row));
     });

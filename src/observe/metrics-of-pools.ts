@@ -61,9 +61,13 @@ const POOL_COUNTERS: readonly (readonly [string, string, PoolNumber])[] = [
 ];
 /** Name, help and value of each gauge. */
 const POOL_GAUGES: readonly (readonly [string, string, PoolNumber])[] = [
-  ['size', 'pool_size of the pool.', (row) => row.poolSize],
   ['listening_clients', 'Clients for which the connection that listens does so.', (row) => row.listening.clients],
   ['listen_channels', 'Channels that it listens to.', (row) => row.listening.channels],
+];
+
+/** The same in every worker, or so when it is in one. */
+const POOL_STATES: typeof POOL_GAUGES = [
+  ['size', 'pool_size of the pool.', (row) => row.poolSize],
   ['postgres_away', '1: logins to Postgres fail, and the pool has no server left.', (row) => Number(row.isAway)],
 ];
 
@@ -115,6 +119,11 @@ export function addPools(families: Families, picture: () => Picture): void {
     }
   };
   addAll('gauge', POOL_GAUGES);
+  for (const [name, help, value] of POOL_STATES)
+    families.addSame({ name: `pgsluice_pool_${name}`, help, labels: LABELS }, (add) => {
+      const { pools, labels } = picture();
+      for (const row of pools) add(labels.pool(row.database, row.user), value(row));
+    });
   families.add(
     'gauge',
     {

@@ -32,8 +32,7 @@ export function addProcess(families: Families, registry: Registry, sources: Metr
   families.add('gauge', { name: 'process_open_fds', help: 'Number of open file descriptors.', labels: [] }, (add) =>
     add([], openFiles()),
   );
-  families.add(
-    'gauge',
+  families.addSame(
     { name: 'pgsluice_info', help: 'Always 1; the version and the state.', labels: ['version', 'state'] },
     (add) => add([version, sources.state()], 1),
   );

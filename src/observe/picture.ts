@@ -8,10 +8,13 @@ import type { LabelNames, PoolLabels } from './label-names.ts';
 import { type Lists, lists } from './lists.ts';
 import type { Observer } from './observer.ts';
 import { type ClientCount, countClients, type PoolRow, poolRows, type Sources } from './snapshot.ts';
+import type { Team } from './team.ts';
 
 export interface MetricsSources {
   readonly observer: Observer;
   readonly version: string;
+  /** null: the pooler is this process alone. */
+  readonly team: Team | null;
   /** 'running', or what the process does instead. */
   state(): string;
   snapshot(): Sources;

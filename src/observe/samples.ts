@@ -3,7 +3,7 @@
 // Everything is read from what is counted anyway, once a tick of the timer: nothing here is on the way of a statement.
 
 import type { Ceiling, Level, Measured, Slot } from '../advisor/measured.ts';
-import { holderState, isUnused } from '../guard/gaps.ts';
+import { holderState, isUnused, silentSince } from '../guard/gaps.ts';
 import { clientOf } from '../guard/holders.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
@@ -38,7 +38,7 @@ const COUNTED = [
 ] as const;
 type Counted = Record<(typeof COUNTED)[number], number>;
 /** What stands at one moment. */
-const SEEN = ['held', 'idleInTransaction', 'pinned', 'waiting'] as const;
+const SEEN = ['held', 'idleInTransaction', 'leaking', 'pinned', 'waiting'] as const;
 type Seen = Record<(typeof SEEN)[number], number>;
 const FIELDS = 1 + COUNTED.length + SEEN.length;
 /** In the order of the ring. */
@@ -117,7 +117,7 @@ class PoolSamples {
     if (ms <= 0) return;
     this.#lastAt = now;
     const counted = countedOf(this.#pool);
-    const seen = this.#look();
+    const seen = this.#look(now);
     const at = this.#next * FIELDS;
     this.#ring[at] = ms;
     for (const name of COUNTED) this.#ring[at + AT[name]] = counted[name] - this.#before[name];
@@ -135,9 +135,10 @@ class PoolSamples {
     if (now - this.#minuteAt >= MINUTE_MS) this.#endMinute(now);
   }
 
-  #look(): Seen {
+  #look(now: number): Seen {
     const { active } = this.#pool.servers;
-    const seen = { held: active.length, idleInTransaction: 0, pinned: 0, waiting: this.#pool.queue.length };
+    const { leak_detection_threshold: threshold } = this.#pool.settings;
+    const seen = { held: active.length, idleInTransaction: 0, leaking: 0, pinned: 0, waiting: this.#pool.queue.length };
     for (const server of active) {
       const client = clientOf(server);
       if (client === null) continue;
@@ -145,6 +146,8 @@ class PoolSamples {
       if (state === 'pinned' || state === 'session') seen.pinned += 1;
       if (!isUnused(state)) continue;
       seen.idleInTransaction += 1;
+      // Also where the guard is off, and told of nothing.
+      if (threshold > 0 && now - silentSince(server, client) >= threshold) seen.leaking += 1;
       const name = client.applicationName;
       if (this.#idle.size < MAX_NAMES || this.#idle.has(name)) this.#idle.set(name, (this.#idle.get(name) ?? 0) + 1);
     }
@@ -208,7 +211,8 @@ class PoolSamples {
       xacts: sum('xacts'),
       queryMs: sum('queryMs'),
       refused: sum('refused'),
-      leaks: sum('leaks'),
+      // One that was found before is one as long as its server is held.
+      leaks: Math.max(sum('leaks'), rows.at(-1)?.[AT.leaking] ?? 0),
       logins: sum('logins'),
       endedByAge: sum('endedByAge'),
       endedByIdleness: sum('endedByIdleness'),

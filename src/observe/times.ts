@@ -25,6 +25,7 @@ export interface TimeRow {
   readonly time: TimeName;
   readonly minute: TimeSummary;
   readonly total: TimeSummary;
+  readonly counts: Readonly<Record<'minute' | 'total', BucketCounts>>;
 }
 
 export function histogramOf({ stats }: Pick<Pool, 'stats'>, time: TimeName): Histogram {
@@ -66,13 +67,11 @@ export class RecentTimes {
 
   rows(pools: Pools): TimeRow[] {
     return [...pools].flatMap((pool) =>
-      TIMES.map((time) => ({
-        database: pool.database,
-        user: pool.user,
-        time,
-        minute: summarize(this.counts(pool, time)),
-        total: summarize(histogramOf(pool, time).counts),
-      })),
+      TIMES.map((time) => {
+        const counts = { minute: this.counts(pool, time), total: histogramOf(pool, time).counts };
+        const { database, user } = pool;
+        return { database, user, time, minute: summarize(counts.minute), total: summarize(counts.total), counts };
+      }),
     );
   }
 }

@@ -42,6 +42,8 @@ export interface PoolContext {
   openServer(pool: Pool, dedicated: ReadonlyMap<string, string> | null, owner: ServerOwner): Server;
   /** May this pool open one more? Makes room by closing an idle server of another pool where that helps. */
   mayOpen(pool: Pool, waitedMs: number): boolean;
+  /** Processes that share the limits. Where it is more than one, who has to make room is not for one of them to say. */
+  readonly workers: number;
   /** May it have a connection that only listens? pool_size does not count for that. */
   mayListen(pool: Pool): LimitVerdict;
   /** Sends a cancel request for what the server runs; server.cancelsInFlight counts it. */
@@ -181,6 +183,10 @@ export class Pool implements ServerOwner {
   readonly createdAt: number;
   /** Last time a client was here. */
   usedAt: number;
+  /** Servers that are closed when they are released: a worker that has fewer gets their places. */
+  recalled = 0;
+  /** This worker's part of min_pool_size. */
+  minShare = Number.POSITIVE_INFINITY;
 
   readonly #context: PoolContext;
   readonly #overload: Overload;
@@ -226,6 +232,17 @@ export class Pool implements ServerOwner {
   get isTooBig(): boolean {
     const { pool_size, reserve_pool_size } = this.settings;
     return pool_size > 0 && this.serverCount > pool_size + reserve_pool_size;
+  }
+
+  /** min_pool_size, as far as it is kept here. */
+  get minSize(): number {
+    return Math.min(this.settings.min_pool_size, this.minShare);
+  }
+
+  /** max_pinned_servers, of which each worker has an equal part; 0: no limit. */
+  get maxPinned(): number {
+    const { max_pinned_servers: limit } = this.settings;
+    return limit === 0 ? 0 : Math.max(Math.floor(limit / this.#context.workers), 1);
   }
 
   /** Servers that their clients keep beyond a transaction. */
@@ -384,6 +401,7 @@ export class Pool implements ServerOwner {
     else if (server.txStatus !== TxStatus.Idle) this.#askFirst(server, 'ROLLBACK', 'rollback');
     else if (this.#isOld(server)) server.close('server_lifetime');
     else if (this.isTooBig) server.close('settings_changed');
+    else if (this.recalled > 0) server.close('evicted');
     else if (this.listener.needsRoom) server.close('evicted');
     else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
     else this.#clean(server);
@@ -592,7 +610,7 @@ export class Pool implements ServerOwner {
 
   /** Opens servers up to min_pool_size while somebody uses the pool. From the janitor. */
   fill(): void {
-    if (this.state !== 'running' || this.serverCount >= this.settings.min_pool_size) return;
+    if (this.state !== 'running' || this.serverCount >= this.minSize) return;
     if (this.clientCount === 0 && this.target.forcedUser === null) return;
     if (this.#context.clock.now() < this.retryAt || this.servers.login.length > 0) return;
     if (this.#context.mayOpen(this, 0)) this.#open(null);
@@ -619,6 +637,7 @@ export class Pool implements ServerOwner {
 
   /** True: an idle server went, and one may be opened in its place. */
   #evictIdle(now: number): boolean {
+    if (this.#context.workers > 1) return false;
     const { pool_size, max_db_connections, max_user_connections } = this.settings;
     const isFull = pool_size > 0 && this.serverCount >= pool_size;
     // Where only too many logins are under way, room would be no help.
@@ -701,6 +720,7 @@ export class Pool implements ServerOwner {
     this.#dedicated.delete(server);
     this.#settleAccount(server);
     moveServer(server, this.servers, 'closed');
+    if (this.recalled > 0) this.recalled -= 1;
     this.stats.serverCloses.add(reason);
     this.#context.events.serverClosed(this, server, reason, error);
     if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(server, owner, reason, error);
@@ -876,6 +896,15 @@ export class Pool implements ServerOwner {
 
   closeIdle(reason: ServerCloseReason): void {
     for (const server of [...this.servers.idle, ...this.servers.used]) server.close(reason);
+  }
+
+  /** Closes the servers that were idle longest, at most so many; how many it were. */
+  giveUp(count: number): number {
+    const idle = [...this.servers.idle, ...this.servers.used].sort((a, b) => a.activeAt - b.activeAt).slice(0, count);
+    this.#isMakingRoom = true;
+    for (const server of idle) server.close('evicted');
+    this.#isMakingRoom = false;
+    return idle.length;
   }
 
   /** Closes everything; clients are the caller's to tell. */

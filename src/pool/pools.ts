@@ -8,6 +8,7 @@ import type { EffectiveSettings } from '../config/effective.ts';
 import type { Server } from '../server/server.ts';
 import type { List } from '../util/list.ts';
 import { type LimitVerdict, mayOpen } from './limits.ts';
+import type { Permits } from './permits.ts';
 import { Pool, type PoolContext } from './pool.ts';
 
 /** The pools that share a database, or a user. */
@@ -32,9 +33,15 @@ export class Pools implements Iterable<Pool> {
   readonly #counted = new Map<Pool, Counted>();
   readonly #databases = new Map<string, Group>();
   readonly #users = new Map<string, Group>();
+  readonly #permits: Permits | null;
   #logins = 0;
   /** How often a server has become idle. */
   #idled = 0;
+
+  /** permits: where other workers share the limits; null: they are all ours. */
+  constructor(permits: Permits | null = null) {
+    this.#permits = permits;
+  }
 
   [Symbol.iterator](): Iterator<Pool> {
     return this.#pools.values();
@@ -96,6 +103,7 @@ export class Pools implements Iterable<Pool> {
    * another of these pools makes room (PgBouncer: evict_connection, evict_user_connection).
    */
   mayOpen(pool: Pool, waitedMs: number): boolean {
+    if (this.#permits !== null) return this.#permits.mayOpen(pool);
     const verdict = mayOpen(this.#countsOf(pool), pool.settings, waitedMs);
     if (verdict === 'ok') return true;
     const group = this.#groupAtLimit(pool, verdict);
@@ -105,6 +113,7 @@ export class Pools implements Iterable<Pool> {
 
   /** The same for the connection that listens, which pool_size does not count: an idle server of its own pool makes room, too. */
   mayListen(pool: Pool): LimitVerdict {
+    if (this.#permits !== null) return this.#permits.mayListen(pool);
     const verdict = mayOpen({ ...this.#countsOf(pool), pool: 0 }, pool.settings, 0);
     const group = this.#groupAtLimit(pool, verdict);
     if (group === null || !this.#evict(group, null)) return verdict;
@@ -168,6 +177,7 @@ export class Pools implements Iterable<Pool> {
 
   /** Clients of other pools that wait because a limit which this pool shares with theirs is reached. */
   waitingElsewhere(pool: Pool): number {
+    if (this.#permits !== null) return this.#permits.waitingElsewhere(pool);
     return (
       this.#waitingAt(pool, this.#databases.get(pool.database), 'max_db_connections') +
       this.#waitingAt(pool, this.#users.get(pool.user), 'max_user_connections')
@@ -190,8 +200,9 @@ export class Pools implements Iterable<Pool> {
   /** A server came or went: the pools that wait for a limit shared with this one try again. */
   onCapacity(changed: Pool): void {
     this.#count(changed);
+    this.#permits?.onCapacity(changed);
     for (const pool of this.#pools.values()) {
-      if (this.#logins >= changed.settings.max_parallel_logins) return;
+      if (this.#permits === null && this.#logins >= changed.settings.max_parallel_logins) return;
       if (pool !== changed && pool.clients.waiting.length > 0) pool.grow();
     }
   }

@@ -94,6 +94,27 @@ export function upperBound(counts: BucketCounts): number {
   return 0;
 }
 
+/** Adds to the first. */
+export function addCounts(sum: Float64Array, counts: BucketCounts): void {
+  for (let i = 0; i < sum.length; i += 1) sum[i]! += counts[i]!;
+}
+
+/** As a text that is short where most buckets are empty, and back. */
+export function packCounts(counts: BucketCounts): string {
+  const parts: string[] = [];
+  for (let i = 0; i < counts.length; i += 1) if (counts[i]! !== 0) parts.push(`${i}:${counts[i]}`);
+  return parts.join(' ');
+}
+
+export function unpackCounts(text: string): Float64Array {
+  const counts = new Float64Array(BUCKETS);
+  for (const part of text === '' ? [] : text.split(' ')) {
+    const [bucket, count] = part.split(':').map(Number);
+    if (bucket! < BUCKETS) counts[bucket!] = count!;
+  }
+  return counts;
+}
+
 /** A minute is so many slots, and is over when the oldest goes: it covers 50 to 60 seconds. */
 const SLOTS = 6;
 const SLOT_MS = 10_000;

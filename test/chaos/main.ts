@@ -1,4 +1,4 @@
-// npm run chaos -- --minutes N --seed S: a long chaos run against the real command, and its figures. --record adds them to docs/correctness.md.
+// npm run chaos -- --minutes N --seed S --workers 2: a long chaos run against the real command, and its figures. --record adds them to docs/correctness.md.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     clients: { type: 'string', default: '200' },
     'pool-size': { type: 'string', default: '10' },
+    workers: { type: 'string', default: '1' },
     record: { type: 'boolean', default: false },
   },
 });
@@ -68,7 +69,10 @@ try {
   const { host, port, user, password } = server;
   await queryOn({ host, port, user, password, database: 'postgres' }, 'CREATE DATABASE chaos');
   const postgres = { host, port, user, password, database: 'chaos' };
-  const pooler = await startCommand(postgres, { default_pool_size: Number(values['pool-size']) });
+  const pooler = await startCommand(postgres, {
+    default_pool_size: Number(values['pool-size']),
+    workers: Number(values.workers),
+  });
   const started = performance.now();
   console.log(
     `seed ${values.seed}, commit ${commit()}, ${values.clients} clients over a pool of ${values['pool-size']}`,

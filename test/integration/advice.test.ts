@@ -126,3 +126,42 @@ test('the log tells an advice once, when it has stood for a while, and again whe
   expect(told.length).toBe(2);
   expect(told[1]).toMatchObject({ cause: 'fits', poolSize: 1, change: null });
 });
+
+test('a leak counts for as long as its server is held: nobody is told to grow the pool for it, guard or not', async () => {
+  const settings = { default_pool_size: 2, guard: false, idle_transaction_timeout: 0, query_wait_timeout: 0 };
+  const pooler = await poolerFor(db.current, settings);
+  const leak = await pooler.connect();
+  await leak.rows('BEGIN');
+  const [client, late] = [await pooler.connect(), await pooler.connect()];
+  const times = new RecentTimes();
+  const advisor = new Advisor(times, { info: () => {} } as unknown as Logger);
+  let now = pooler.app.clock.now();
+  const { pools } = pooler.app;
+  const pool = [...pools].find(({ database }) => database === db.current.database)!;
+  const pass = async (seconds: number, meanwhile = async () => {}) => {
+    for (let second = 0; second < seconds; second += 1) {
+      now += 1_000;
+      await meanwhile();
+      times.tick(pools, now);
+      advisor.tick(pools, now);
+    }
+  };
+  // Far longer than what is measured: when the leak began is forgotten.
+  await pass(150, async () => {
+    for (let i = 0; i < 3; i += 1) await client.rows('SELECT 1');
+  });
+  // The other server is held and somebody waits, each time that it is looked at.
+  let waits: Promise<unknown> = Promise.resolve();
+  await client.rows('BEGIN');
+  await pass(120, async () => {
+    await client.rows('COMMIT');
+    await waits;
+    await client.rows('BEGIN');
+    waits = late.rows('SELECT 1');
+    await waitUntil(() => pool.queue.length > 0);
+  });
+  expect(advisor.of(pool, pools, now)).toMatchObject({ cause: 'leak', poolSize: 2, size: 2, change: null });
+  await client.rows('COMMIT');
+  await waits;
+  await leak.rows('COMMIT');
+});

@@ -65,7 +65,7 @@ export async function startPgbouncer(
     child.once('exit', (code) => reject(new Error(`PgBouncer ended with code ${code}: ${errors}`)));
   });
   failed.catch(() => {});
-  const address = { ...target, host: '127.0.0.1', port };
+  const address = { ...target, host: '127.0.0.1', port: Number(all.listen_port) };
   const ready = waitUntil(() => queryOn(address, 'SELECT 1'), { timeoutMs: 15_000, what: 'a query through PgBouncer' });
   await Promise.race([ready, failed]);
   return {

@@ -122,7 +122,7 @@ function load(tree: ConfigTree) {
 export async function startPooler(
   target: Target,
   settings: ConfigTree = {},
-  options: Pick<AppOptions, 'askSystem'> = {},
+  options: Pick<AppOptions, 'askSystem' | 'team'> = {},
 ): Promise<TestPooler> {
   const log: LogLine[] = [];
   const sink = new Writable({

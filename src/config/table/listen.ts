@@ -172,4 +172,16 @@ export const listenRows = {
     reload: 'restart',
     doc: 'Who may connect to the Unix socket, as bits of chmod in octal digits.',
   },
+  workers: {
+    kind: 'int',
+    auto: true,
+    min: 0,
+    max: 63,
+    zero: 'auto, as many as there are cores for the process',
+    default: 1,
+    scope: GLOBAL,
+    reload: 'restart',
+    ours: true,
+    doc: 'Processes that serve clients. With more than one a process beside them takes the connections, hands each to the worker with the fewest clients and lends the workers what the limits allow: these hold for all workers together, and the console, the metrics and the API show all of them as one.',
+  },
 } as const satisfies SettingRows;

@@ -60,6 +60,8 @@ export interface IntRow extends RowBase {
   readonly min: number;
   readonly max: number;
   readonly default: number | null;
+  /** 0 is written as "auto". */
+  readonly auto?: true;
 }
 
 /** Texts: a YAML list, or one text with commas as in PgBouncer. */

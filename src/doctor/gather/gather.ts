@@ -1,13 +1,23 @@
 // Gathers the facts: looks at the machine, finds names, shakes hands, logs in to Postgres as each pool would, and asks.
-import { lookup } from 'node:dns/promises';
+import { lookup as lookUp } from 'node:dns/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { Config } from '../../config/config.ts';
 import { isLoopback } from '../../config/loopback.ts';
+import { isSocketDirectory } from '../../net/socket-directory.ts';
 import { readTlsMaterial } from '../../net/tls-files.ts';
 import { tlsSettingsOf } from '../../net/tls-keeper.ts';
-import type { CertificateFacts, Facts, PoolFacts, ServerFacts, TlsFacts, Told, Unchecked } from '../facts.ts';
+import {
+  type CertificateFacts,
+  type Facts,
+  NOTHING_SEEN,
+  type PoolFacts,
+  type ServerFacts,
+  type TlsFacts,
+  type Told,
+  type Unchecked,
+} from '../facts.ts';
 import { gatherHost } from './host.ts';
-import { type Growing, logIn, PATIENCE_MS } from './login.ts';
+import { type Growing, logIn, patienceOf } from './login.ts';
 import { type Candidate, candidatesOf } from './pools.ts';
 import { gatherTls } from './tls.ts';
 
@@ -23,13 +33,13 @@ export async function gatherFacts(config: Config, told: Told, { root = '/' }: Ga
   const pools: PoolFacts[] = [];
   for (const candidate of candidates) {
     const { host, port } = candidate.address;
-    const key = host.startsWith('/') ? `${host}:${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const key = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     let server = servers.get(key);
     if (!server) {
       server = await meet(key, candidate, tlsOptions);
       servers.set(key, server);
     }
-    const { target, user, settings, secret, scramSecret, isAsking } = candidate;
+    const { target, user, settings, secret, storedSecret, isAsking } = candidate;
     const login = await logIn(candidate, server, tlsOptions);
     pools.push({
       database: target.name,
@@ -38,25 +48,14 @@ export async function gatherFacts(config: Config, told: Told, { root = '/' }: Ga
       server: key,
       settings,
       secret,
-      scramSecret,
+      storedSecret,
       isAsking,
       login,
     });
   }
-  for (const { key, catalog } of servers.values()) {
-    if (catalog === null) continue;
-    if (catalog.hbaErrors === null)
-      unchecked.push({
-        about: key,
-        why: 'pg_hba.conf is shown to superusers only',
-        how: 'SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL',
-      });
-  }
   return {
     told,
     settings: config.settings,
-    databases: [...config.databases.values()],
-    users: [...config.users.values()],
     pools,
     servers,
     host: gatherHost(root),
@@ -69,25 +68,28 @@ export async function gatherFacts(config: Config, told: Told, { root = '/' }: Ga
 /** First look at a server: its name, the network, its encryption. */
 async function meet(key: string, { address, settings }: Candidate, options: ConnectionOptions): Promise<Growing> {
   const { host, port } = address;
-  const isSocket = host.startsWith('/');
-  const found = isSocket ? null : await find(host);
-  const addresses = found !== null && 'addresses' in found ? found.addresses : [];
+  const isSocket = isSocketDirectory(host);
+  const lookup = isSocket ? null : await find(host);
+  const addresses = lookup !== null && 'addresses' in lookup ? lookup.addresses : [];
   const isLocal = isSocket || isLoopback(host) || (addresses.length > 0 && addresses.every(isLoopback));
-  let tls: TlsFacts = { kind: 'unchecked' };
-  if (!isSocket && addresses.length > 0) {
-    const isDirect = settings.server_tls_sslnegotiation === 'direct';
-    tls = await gatherTls({ host, port, isDirect, options, timeoutMs: PATIENCE_MS });
-  }
-  return { key, host, port, isRemote: !isLocal, lookup: found, tls, catalog: null };
+  const tls: TlsFacts = { kind: 'unchecked' };
+  const server: Growing = { key, host, port, isRemote: !isLocal, lookup, unreached: null, tls, catalog: NOTHING_SEEN };
+  if (isSocket || addresses.length === 0) return server;
+  const isDirect = settings.server_tls_sslnegotiation === 'direct';
+  const found = await gatherTls({ host, port, isDirect, options, timeoutMs: patienceOf(settings) });
+  if (found.kind === 'unreached') server.unreached = found;
+  else server.tls = found;
+  return server;
 }
 
 async function find(host: string): Promise<ServerFacts['lookup']> {
   const begin = performance.now();
   try {
-    const found = await lookup(host, { all: true });
+    const found = await lookUp(host, { all: true });
     return { ms: performance.now() - begin, addresses: found.map(({ address }) => address) };
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { code: code ?? 'ENOTFOUND', error: message };
   }
 }
 

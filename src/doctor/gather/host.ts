@@ -1,5 +1,5 @@
 // Facts about the machine: what the kernel and the container's cgroup allow. Linux; elsewhere nothing is known.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileLimit } from '../../net/file-limit.ts';
 import type { HostFacts } from '../facts.ts';
@@ -8,6 +8,7 @@ import type { HostFacts } from '../facts.ts';
 export function gatherHost(root = '/'): HostFacts {
   return {
     openFiles: openFileLimit(),
+    hasCgroup: existsSync(join(root, 'sys/fs/cgroup')),
     cpus: cpusOf(root),
     memory: memoryOf(root),
     somaxconn: numberIn(join(root, 'proc/sys/net/core/somaxconn')),

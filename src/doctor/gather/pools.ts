@@ -16,7 +16,7 @@ export interface Candidate {
   readonly settings: EffectiveSettings;
   readonly password: string | null;
   readonly secret: PoolFacts['secret'];
-  readonly scramSecret: string | null;
+  readonly storedSecret: string | null;
   /** The login of auth_user, which runs auth_query. */
   readonly isAsking: boolean;
 }
@@ -72,7 +72,7 @@ function add(found: Map<string, Candidate>, config: Config, target: DatabaseTarg
       settings: effectiveSettings(config, target.name, user),
       password: secret?.kind === 'plain' ? secret.password : null,
       secret: secret?.kind ?? 'none',
-      scramSecret: secret?.kind === 'scram' ? stored : null,
+      storedSecret: secret?.kind === 'scram' || secret?.kind === 'md5' ? stored : null,
       isAsking,
     });
   }

@@ -1,44 +1,41 @@
-// Facts that a session in Postgres tells: what holds in it, and what the catalog says about roles, databases and others.
-import type pg from 'pg';
-import type { CatalogFacts, SessionFacts } from '../facts.ts';
-
-const SETTINGS = [
-  'default_transaction_read_only',
-  'idle_in_transaction_session_timeout',
-  'idle_session_timeout',
-  'max_connections',
-  'password_encryption',
-  'plan_cache_mode',
-  'reserved_connections',
-  'statement_timeout',
-  'superuser_reserved_connections',
-  'tcp_keepalives_count',
-  'tcp_keepalives_idle',
-  'tcp_keepalives_interval',
-  'transaction_timeout',
-];
+// Facts that a session in Postgres tells: what holds in it. What the role may not ask is no error: it is said that nobody could look.
+import pg from 'pg';
+import type { SessionFacts } from '../facts.ts';
+import { POSTGRES_SETTING_NAMES } from '../postgres-settings.ts';
 
 export interface Questions {
   readonly isEncrypted: boolean;
+  readonly proof: SessionFacts['proof'];
   readonly connectQuery: string | null;
   /** With the name to ask for; null: this user asks nothing. */
   readonly authQuery: { readonly text: string; readonly user: string } | null;
 }
 
-export async function askSession(client: pg.Client, questions: Questions): Promise<SessionFacts> {
-  const settings = await client.query<{ name: string; setting: string }>(
-    'SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY($1)',
-    [SETTINGS],
+export async function askSession(
+  client: pg.Client,
+  { isEncrypted, proof, connectQuery, authQuery }: Questions,
+): Promise<SessionFacts> {
+  const version = await seen<{ version: string }>(
+    client,
+    "SELECT pg_catalog.current_setting('server_version_num') AS version",
   );
-  const { rows } = await client.query<{ recovery: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovery');
-  const { connectQuery, authQuery } = questions;
+  const settings = await seen<{ name: string; setting: string }>(
+    client,
+    'SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY($1)',
+    [POSTGRES_SETTING_NAMES],
+  );
+  const recovery = await seen<{ recovery: boolean }>(client, 'SELECT pg_catalog.pg_is_in_recovery() AS recovery');
   const authQueryError = authQuery === null ? null : await errorOf(client.query(authQuery.text, [authQuery.user]));
   // Last: it may change the session.
   const connectQueryError = connectQuery === null ? null : await errorOf(client.query(connectQuery));
+  const number = Number(version.rows?.[0]?.version);
   return {
-    isEncrypted: questions.isEncrypted,
-    isInRecovery: rows[0]?.recovery === true,
-    values: new Map(settings.rows.map(({ name, setting }) => [name, setting])),
+    isEncrypted,
+    proof,
+    major: number > 0 ? Math.floor(number / 10_000) : null,
+    isInRecovery: recovery.rows?.[0]?.recovery ?? null,
+    values: new Map(settings.rows?.map(({ name, setting }) => [name, setting])),
+    valuesDenied: settings.denied,
     connectQueryError,
     authQueryError,
   };
@@ -53,66 +50,16 @@ async function errorOf(running: Promise<unknown>): Promise<string | null> {
   }
 }
 
-/** Without a right to look, a part is empty or null; what everybody may see is always there. */
-export async function askCatalog(client: pg.Client): Promise<CatalogFacts> {
-  const [version, sessions, roles, databases] = [
-    await client.query<{ version: string }>("SELECT pg_catalog.current_setting('server_version_num') AS version"),
-    await client.query<{ user: string; database: string; count: number }>(
-      // backend_type of others is hidden from an ordinary role.
-      `SELECT usename AS user, datname AS database, pg_catalog.count(*)::int AS count FROM pg_catalog.pg_stat_activity
-       WHERE usename IS NOT NULL AND datname IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()
-         AND COALESCE(backend_type, 'client backend') = 'client backend' GROUP BY 1, 2`,
-    ),
-    await client.query<{ name: string; limit: number; super: boolean; login: boolean; until: string | null }>(
-      `SELECT rolname AS name, rolconnlimit AS limit, rolsuper AS super, rolcanlogin AS login,
-         CASE WHEN pg_catalog.isfinite(rolvaliduntil) THEN (EXTRACT(epoch FROM rolvaliduntil) * 1000)::text END AS until
-       FROM pg_catalog.pg_roles`,
-    ),
-    await client.query<{ name: string; limit: number }>(
-      'SELECT datname AS name, datconnlimit AS limit FROM pg_catalog.pg_database',
-    ),
-  ];
-  const secrets = await ifAllowed<{ name: string; secret: string | null }>(
-    client,
-    'SELECT rolname AS name, rolpassword AS secret FROM pg_catalog.pg_authid',
-  );
-  const hba = await ifAllowed<{ line: number; error: string }>(
-    client,
-    'SELECT line_number AS line, error FROM pg_catalog.pg_hba_file_rules WHERE error IS NOT NULL ORDER BY 1',
-  );
-  const secretOf = new Map(secrets?.map(({ name, secret }) => [name, secret]));
-  return {
-    version: Number(version.rows[0]?.version),
-    sessions: sessions.rows,
-    roles: new Map(
-      roles.rows.map(({ name, limit, super: isSuperuser, login, until }) => [
-        name,
-        {
-          connectionLimit: limit,
-          isSuperuser,
-          canLogin: login,
-          validUntil: until === null ? null : Number(until),
-          secret: secretOf.get(name) ?? null,
-        },
-      ]),
-    ),
-    databases: new Map(databases.rows.map(({ name, limit }) => [name, { connectionLimit: limit }])),
-    hbaErrors: hba,
-  };
-}
-
-async function ifAllowed<Row extends pg.QueryResultRow>(client: pg.Client, text: string): Promise<Row[] | null> {
+/** rows: null when Postgres refuses to answer, in the words of denied. Rejects when there is no answer. */
+export async function seen<Row extends pg.QueryResultRow>(
+  client: pg.Client,
+  text: string,
+  values: unknown[] = [],
+): Promise<{ rows: Row[]; denied: null } | { rows: null; denied: string }> {
   try {
-    return (await client.query<Row>(text)).rows;
-  } catch {
-    return null;
+    return { rows: (await client.query<Row>(text, values)).rows, denied: null };
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    return { rows: null, denied: error.message };
   }
-}
-
-/** How much of it was to be seen: of two for one server the better one is kept. */
-export function worthOf(catalog: CatalogFacts | null): number {
-  if (catalog === null) return -1;
-  return (
-    (catalog.hbaErrors === null ? 0 : 2) + ([...catalog.roles.values()].some(({ secret }) => secret !== null) ? 1 : 0)
-  );
 }

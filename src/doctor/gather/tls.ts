@@ -1,6 +1,7 @@
 // Facts about the encryption that Postgres offers: a handshake without a login, whoever it turns out to be.
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from 'node:tls';
+import { formatDuration } from '../../util/duration.ts';
 import type { CertificateFacts, TlsFacts } from '../facts.ts';
 
 /** Postgres: SSLRequest, protocol.sgml: length 8, code 80877103. */
@@ -14,12 +15,27 @@ export interface TlsProbe {
   readonly timeoutMs: number;
 }
 
-/** Never rejects. A host that can't be reached is for the login to tell. */
-export async function gatherTls(probe: TlsProbe): Promise<TlsFacts> {
+/** Why nobody was there. */
+export interface Unreached {
+  readonly kind: 'unreached';
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Never rejects. */
+export async function gatherTls(probe: TlsProbe): Promise<TlsFacts | Unreached> {
   const socket = connectTcp({ host: probe.host, port: probe.port });
-  socket.setTimeout(probe.timeoutMs, () => socket.destroy(new Error('timed out')));
+  const silence = new Error(`no answer within ${formatDuration(probe.timeoutMs)}`);
+  socket.setTimeout(probe.timeoutMs, () => socket.destroy(silence));
   try {
-    if (!(await isReached(socket))) return { kind: 'unchecked' };
+    const obstacle = await reach(socket);
+    if (obstacle !== null)
+      // Of several addresses, whose error has no text of its own.
+      return {
+        kind: 'unreached',
+        code: obstacle.code ?? 'ETIMEDOUT',
+        message: obstacle.message || 'no address answers',
+      };
     if (!probe.isDirect) {
       socket.write(SSL_REQUEST);
       const answer = await firstByte(socket);
@@ -38,6 +54,7 @@ export async function gatherTls(probe: TlsProbe): Promise<TlsFacts> {
     await once(secured, 'secureConnect');
     return { kind: 'offered', certificate: certificateOf(secured, probe.host) };
   } catch (error) {
+    if (error === silence) return { kind: 'unreached', code: 'ETIMEDOUT', message: silence.message };
     return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
   } finally {
     socket.destroy();
@@ -58,11 +75,11 @@ function certificateOf(secured: TLSSocket, host: string): CertificateFacts {
   };
 }
 
-function isReached(socket: Socket): Promise<boolean> {
+/** null: a connection is there. */
+function reach(socket: Socket): Promise<NodeJS.ErrnoException | null> {
   return new Promise((done) => {
-    socket.once('connect', () => done(true));
-    socket.once('error', () => done(false));
-    socket.once('close', () => done(false));
+    socket.once('connect', () => done(null));
+    socket.once('error', done);
   });
 }
 

@@ -8,20 +8,19 @@ import { machineRules } from './machine.ts';
 import { sizeRules } from './sizes.ts';
 import { timeRules } from './times.ts';
 import { tlsRules } from './tls.ts';
+import { unseenRules } from './unseen.ts';
 
-const rules = [sizeRules, accessRules, tlsRules, hostRules, timeRules, applicationRules, machineRules] as const;
+const rules = [
+  sizeRules,
+  accessRules,
+  tlsRules,
+  hostRules,
+  timeRules,
+  applicationRules,
+  machineRules,
+  unseenRules,
+] as const;
 
 export function findingsOf(facts: Facts): Finding[] {
-  const findings = rules.flatMap((rule) => rule(facts));
-  const unchecked = facts.unchecked.map(
-    ({ about, why, how }): Finding => ({
-      rule: 'unchecked',
-      severity: 'unchecked',
-      about,
-      fact: why,
-      consequence: 'Nothing is said about it.',
-      change: how,
-    }),
-  );
-  return sortFindings([...findings, ...unchecked]);
+  return sortFindings(rules.flatMap((rule) => rule(facts)));
 }

@@ -10,6 +10,11 @@ export function applicationRules({ told, settings, pools }: Facts): Finding[] {
   const findings: Finding[] = [];
   const add = (rest: Omit<Finding, 'severity'>, severity: Finding['severity'] = 'error') =>
     findings.push({ severity, ...rest });
+  const ordinary = distinct(pools).filter(({ isAsking }) => !isAsking);
+  // Nobody has said how many of them go where.
+  const isOne = ordinary.length === 1;
+  const all = isOne ? sum : `${sum}, if all of them are of this pool`;
+  const severity = isOne ? 'error' : 'warning';
   if (total > settings.max_client_conn)
     add({
       rule: 'app-over-max-client-conn',
@@ -18,27 +23,32 @@ export function applicationRules({ told, settings, pools }: Facts): Finding[] {
       consequence: `${total - settings.max_client_conn} of them are refused (53300).`,
       change: `max_client_conn: ${total + 10}`,
     });
-  for (const { database, user, settings: own, isAsking } of distinct(pools)) {
-    if (isAsking) continue;
+  for (const { database, user, settings: own } of ordinary) {
     const about = `pool ${database}/${user}`;
     for (const name of ['max_db_client_connections', 'max_user_client_connections'] as const)
       if (own[name] > 0 && total > own[name])
-        add({
-          rule: 'app-over-client-limit',
-          about,
-          fact: `${sum}; ${name} is ${own[name]}`,
-          consequence: 'What is above that is refused (53300).',
-          change: `${name}: ${total}`,
-        });
+        add(
+          {
+            rule: 'app-over-client-limit',
+            about,
+            fact: `${all}; ${name} is ${own[name]}`,
+            consequence: 'What is above that is refused (53300).',
+            change: `${name}: ${total}`,
+          },
+          severity,
+        );
     if (own.pool_mode === 'session' && total > own.pool_size)
-      add({
-        rule: 'session-mode-too-small',
-        about,
-        fact: `${sum}; pool_mode is session and the pool has ${own.pool_size} servers`,
-        consequence:
-          'A connection keeps its server until it is closed: the others wait until query_wait_timeout and fail.',
-        change: 'pool_mode: transaction',
-      });
+      add(
+        {
+          rule: 'session-mode-too-small',
+          about,
+          fact: `${all}; pool_mode is session and the pool has ${own.pool_size} servers`,
+          consequence:
+            'A connection keeps its server until it is closed: the others wait until query_wait_timeout and fail.',
+          change: 'pool_mode: transaction',
+        },
+        severity,
+      );
     if (own.min_pool_size > total)
       add(
         {
@@ -57,7 +67,7 @@ export function applicationRules({ told, settings, pools }: Facts): Finding[] {
           about,
           fact: `${sum}; the pool may have ${own.pool_size} servers`,
           consequence: 'Nothing is lost: the rest is never opened. It counts against max_connections all the same.',
-          change: `default_pool_size: ${total}`,
+          change: `databases: { ${database}: { pool_size: ${total} } }`,
         },
         'note',
       );

@@ -1,5 +1,6 @@
-// Rules: what the hosts are, and how their names are found.
-import type { Facts, PoolFacts, SessionFacts } from '../facts.ts';
+// Rules: whether the hosts are there, how their names are found, and what they are.
+import { identifier } from '../change.ts';
+import { type Facts, isServedElsewhere, type PoolFacts, type ServerFacts, type SessionFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
 /** A lookup that takes longer is felt at each new connection. */
@@ -7,16 +8,24 @@ const SLOW_LOOKUP_MS = 250;
 
 export function hostRules(facts: Facts): Finding[] {
   const findings: Finding[] = [];
-  for (const { key, host, lookup } of facts.servers.values()) {
+  for (const server of facts.servers.values()) {
+    const { key, host, lookup } = server;
+    findings.push(...ofReach(server, facts));
     if (lookup === null) continue;
     if ('error' in lookup)
       findings.push({
         rule: 'dns',
-        severity: 'error',
+        severity: isServedElsewhere(facts, key) ? 'warning' : 'error',
         about: key,
-        fact: `the name ${host} is not found: ${lookup.error}`,
-        consequence: 'No server can be opened: every client waits and fails.',
-        change: 'databases: { NAME: { host: … } }',
+        fact:
+          lookup.code === 'EAI_AGAIN'
+            ? `nobody could be asked for the name ${host}: ${lookup.error}`
+            : `the name ${host} is not found: ${lookup.error}`,
+        consequence: 'No server can be opened there: clients that have no other host wait and fail.',
+        change:
+          lookup.code === 'EAI_AGAIN'
+            ? 'nameserver in /etc/resolv.conf, or dnsPolicy of the pod'
+            : 'databases: { NAME: { host: … } }',
       });
     else if (lookup.ms > SLOW_LOOKUP_MS)
       findings.push({
@@ -45,10 +54,35 @@ export function hostRules(facts: Facts): Finding[] {
           plan === 'force_custom_plan'
             ? 'Each execution of a prepared statement is planned anew: sharing them saves the parsing only.'
             : 'Prepared statements are planned without their values: those with uneven data may get much slower.',
-        change: `ALTER ROLE ${user} RESET plan_cache_mode  # or the same of the database or in postgresql.conf`,
+        change: `ALTER ROLE ${identifier(user)} RESET plan_cache_mode  # or the same of the database or in postgresql.conf`,
       });
   }
   return findings;
+}
+
+/** What to look at when nobody answers, by the system's code. */
+const ways: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'databases: { NAME: { host: …, port: … } }  # nobody listens there; or listen_addresses in Postgres',
+  ENOENT: 'databases: { NAME: { host: the folder of unix_socket_directories } }',
+  EACCES: 'unix_socket_permissions in Postgres, and who may enter the folder of the socket',
+};
+const WAY = 'databases: { NAME: { host: …, port: … } }  # or what a firewall or NetworkPolicy lets through';
+
+function ofReach({ key, unreached }: ServerFacts, facts: Facts): Finding[] {
+  if (unreached === null) return [];
+  const names = [...new Set(facts.pools.filter(({ server }) => server === key).map(({ database }) => database))];
+  const clients = `clients of ${names.slice(0, 4).join(', ')}${names.length > 4 ? ' and others' : ''}`;
+  const isServed = isServedElsewhere(facts, key);
+  return [
+    {
+      rule: 'unreachable',
+      severity: isServed ? 'warning' : 'error',
+      about: key,
+      fact: `${key} can not be reached: ${unreached.message} (${unreached.code})`,
+      consequence: `No server can be opened there: ${clients} ${isServed ? 'have the other hosts only' : 'wait and fail'}.`,
+      change: ways[unreached.code] ?? WAY,
+    },
+  ];
 }
 
 /** What the hosts of one pool are, against target_session_attrs. */
@@ -59,8 +93,6 @@ function ofRoles(group: readonly PoolFacts[]): Finding[] {
   const { database, user, settings } = first;
   const wish = settings.target_session_attrs;
   const about = `pool ${database}/${user}`;
-  const isReadOnly = (session: SessionFacts) =>
-    session.isInRecovery || session.values.get('default_transaction_read_only') === 'on';
   const say = (rest: Omit<Finding, 'about'>): Finding[] => [{ about, ...rest }];
   const tell = sessions
     .map(
@@ -79,12 +111,14 @@ function ofRoles(group: readonly PoolFacts[]): Finding[] {
       change: `databases: { ${database}: { target_session_attrs: read-write } }  # with a host that takes writes; or read-only, if that is meant`,
     });
   }
-  const fits = (session: SessionFacts) => {
-    if (wish === 'primary') return !session.isInRecovery;
-    if (wish === 'standby') return session.isInRecovery;
-    return isReadOnly(session) === (wish === 'read-only');
+  // Of what is not known it may be the right one.
+  const isOther = (session: SessionFacts) => {
+    if (wish === 'primary') return session.isInRecovery === true;
+    if (wish === 'standby') return session.isInRecovery === false;
+    const isReading = isReadOnly(session);
+    return isReading !== null && isReading !== (wish === 'read-only');
   };
-  if (sessions.length < group.length || sessions.some(fits)) return [];
+  if (sessions.length < group.length || !sessions.every(isOther)) return [];
   return say({
     rule: 'no-host-fits',
     severity: 'error',
@@ -92,4 +126,11 @@ function ofRoles(group: readonly PoolFacts[]): Finding[] {
     consequence: 'No host is what is wanted: no server can be opened, every client waits and fails.',
     change: `databases: { ${database}: { target_session_attrs: any } }  # or a host that fits`,
   });
+}
+
+/** null: it is not known. */
+function isReadOnly({ isInRecovery, values }: SessionFacts): boolean | null {
+  const isDefault = values.get('default_transaction_read_only');
+  if (isInRecovery === true || isDefault === 'on') return true;
+  return isInRecovery === null || isDefault === undefined ? null : false;
 }

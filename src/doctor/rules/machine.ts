@@ -1,19 +1,17 @@
-// Rules: open files, processor and memory of the container against the clients that may come.
-import { distinct } from '../demand.ts';
+// Rules: open files, processor and backlog of the machine against the clients that may come.
+import { distinct, sizeOf } from '../demand.ts';
 import type { Facts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
+import { memoryRules } from './memory.ts';
 
 /** As src/client/clients.ts keeps them for ourselves. */
 const OWN_FILES = 64;
-const MB = 1024 * 1024;
-/** A rule of thumb, on the safe side: Node itself, and buffers and objects of one client. */
-const BASE_MB = 128;
-const CLIENT_KB = 40;
 
-export function machineRules({ settings, pools, host }: Facts): Finding[] {
+export function machineRules(facts: Facts): Finding[] {
+  const { settings, pools, host } = facts;
   const findings: Finding[] = [];
   const { max_client_conn: clients, listen_backlog: backlog } = settings;
-  const servers = distinct(pools).reduce((total, pool) => total + pool.settings.pool_size, 0);
+  const servers = distinct(pools).reduce((total, pool) => total + sizeOf(pool), 0);
   const files = clients + servers + OWN_FILES;
   if (host.openFiles !== null && files > host.openFiles)
     findings.push({
@@ -24,16 +22,7 @@ export function machineRules({ settings, pools, host }: Facts): Finding[] {
       consequence: 'pgsluice lets in fewer clients than max_client_conn says.',
       change: `max_client_conn: ${Math.max(1, host.openFiles - servers - OWN_FILES)}  # or ulimit -Hn, LimitNOFILE=`,
     });
-  const memory = BASE_MB + Math.ceil((clients * CLIENT_KB) / 1024);
-  if (host.memory !== null && memory * MB > host.memory)
-    findings.push({
-      rule: 'memory',
-      severity: 'warning',
-      about: 'machine',
-      fact: `${BASE_MB} MB + max_client_conn ${clients} x ${CLIENT_KB} kB = about ${memory} MB; the container may have ${Math.floor(host.memory / MB)} MB`,
-      consequence: 'With so many clients the kernel may kill pgsluice for its memory.',
-      change: `max_client_conn: ${Math.max(10, Math.floor(((host.memory / MB - BASE_MB) * 1024) / CLIENT_KB))}`,
-    });
+  findings.push(...memoryRules(facts));
   if (host.cpus !== null && host.cpus < 0.5)
     findings.push({
       rule: 'cpu-quota',

@@ -1,6 +1,7 @@
 // Rules: pools times sizes times replicas, against what Postgres lets in.
+import { durationBelow, identifier } from '../change.ts';
 import { demandOf, distinct, fittingSize } from '../demand.ts';
-import { type Facts, numberOf, type PoolFacts, type ServerFacts, sessionOn } from '../facts.ts';
+import { type Facts, limitOf, type PoolFacts, type ServerFacts, sessionOn } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
 /** More of the room than this is told: a rolling restart has a replica more for a while. */
@@ -17,10 +18,11 @@ export function sizeRules(facts: Facts): Finding[] {
 
 function ofServer(facts: Facts, { key, catalog }: ServerFacts): Finding[] {
   const session = sessionOn(facts, key);
-  const max = session && numberOf(session.values, 'max_connections');
-  if (session === null || max === null || catalog === null) return [];
-  const superuser = numberOf(session.values, 'superuser_reserved_connections') ?? 0;
-  const reserved = numberOf(session.values, 'reserved_connections') ?? 0;
+  if (session === null || catalog.sessions === null) return [];
+  const max = limitOf(session, 'max_connections');
+  const superuser = limitOf(session, 'superuser_reserved_connections');
+  const reserved = limitOf(session, 'reserved_connections');
+  if (max === null || superuser === null || reserved === null) return [];
   const isHere = (pool: PoolFacts) => pool.server === key;
   const pools = facts.pools.filter(isHere);
   const isOurs = (user: string, database: string) =>
@@ -44,9 +46,10 @@ function ofServer(facts: Facts, { key, catalog }: ServerFacts): Finding[] {
 
 function ofRoles(facts: Facts): Finding[] {
   const findings: Finding[] = [];
+  const each = (limit: number) => Math.max(1, Math.floor(limit / facts.told.replicas));
   for (const { key, catalog } of facts.servers.values()) {
     for (const user of new Set(facts.pools.filter(({ server }) => server === key).map((pool) => pool.user))) {
-      const role = catalog?.roles.get(user);
+      const role = catalog.roles?.get(user);
       const isHis = (pool: PoolFacts) => pool.server === key && pool.user === user;
       // Postgres: a superuser has no limit (InitializeSessionUserId).
       if (role && role.connectionLimit >= 0 && !role.isSuperuser) {
@@ -58,7 +61,7 @@ function ofRoles(facts: Facts): Finding[] {
             about: `${key} role ${user}`,
             fact: `${demand.arithmetic} = ${demand.connections} connections; CONNECTION LIMIT of the role is ${role.connectionLimit}`,
             consequence: `Under load Postgres refuses logins: too many connections for role "${user}" (53300).`,
-            change: `users: { ${user}: { max_user_connections: ${Math.max(1, Math.floor(role.connectionLimit / facts.told.replicas))} } }`,
+            change: `users: { ${user}: { max_user_connections: ${each(role.connectionLimit)} } }  # or ALTER ROLE ${identifier(user)} CONNECTION LIMIT ${demand.connections}`,
           });
       }
       if (role?.isSuperuser)
@@ -78,9 +81,10 @@ function ofRoles(facts: Facts): Finding[] {
 
 function ofDatabases(facts: Facts): Finding[] {
   const findings: Finding[] = [];
+  const each = (limit: number) => Math.max(1, Math.floor(limit / facts.told.replicas));
   for (const { key, catalog } of facts.servers.values()) {
     for (const dbname of new Set(facts.pools.filter(({ server }) => server === key).map((pool) => pool.dbname))) {
-      const limit = catalog?.databases.get(dbname)?.connectionLimit ?? -1;
+      const limit = catalog.databases?.get(dbname)?.connectionLimit ?? -1;
       const isIn = (pool: PoolFacts) => pool.server === key && pool.dbname === dbname;
       const demand = demandOf(facts, isIn);
       if (limit < 0 || demand.connections <= limit) continue;
@@ -90,7 +94,7 @@ function ofDatabases(facts: Facts): Finding[] {
         about: `${key} database ${dbname}`,
         fact: `${demand.arithmetic} = ${demand.connections} connections; CONNECTION LIMIT of the database is ${limit}`,
         consequence: `Under load Postgres refuses logins: too many connections for database "${dbname}" (53300).`,
-        change: `databases: { ${dbname}: { max_db_connections: ${Math.max(1, Math.floor(limit / facts.told.replicas))} } }`,
+        change: `databases: { ${dbname}: { max_db_connections: ${each(limit)} } }  # or ALTER DATABASE ${identifier(dbname)} CONNECTION LIMIT ${demand.connections}`,
       });
     }
   }
@@ -108,7 +112,7 @@ function ofReserve({ pools }: Facts): Finding[] {
         about: `pool ${database}/${user}`,
         fact: `reserve_pool_size ${size} may be used after ${after} ms of waiting (0: never), query_wait_timeout ends the wait after ${wait} ms`,
         consequence: 'The reserve is never used.',
-        change: `reserve_pool_timeout: ${Math.max(1, Math.floor(wait / 2000))}s`,
+        change: `reserve_pool_timeout: ${durationBelow(wait / 2)}`,
       },
     ];
   });

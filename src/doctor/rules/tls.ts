@@ -1,4 +1,5 @@
 // Rules: encryption and certificates, on both sides.
+import { isSocketDirectory } from '../../net/socket-directory.ts';
 import type { CertificateFacts, Facts, PoolFacts, ServerFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 
@@ -26,7 +27,7 @@ function ofServer(server: ServerFacts, mode: string, pools: readonly PoolFacts[]
   const isStrict = mode === 'require' || mode.startsWith('verify-');
   const add = (rule: string, severity: Finding['severity'], fact: string, consequence: string, change: string) =>
     findings.push({ rule, severity, about: key, fact, consequence, change });
-  if (mode === 'disable' || host.startsWith('/')) {
+  if (mode === 'disable' || isSocketDirectory(host)) {
     if (mode === 'disable' && isRemote)
       add('tls-off', 'warning', IN_THE_CLEAR(key, mode), READABLE, 'server_tls_sslmode: verify-full');
     return findings;

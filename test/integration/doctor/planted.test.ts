@@ -1,4 +1,5 @@
 // `pgsluice doctor` finds what is wrong between a configuration and a real Postgres, each case planted alone.
+import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { usePrivatePostgres } from '../../support/postgres.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
@@ -13,6 +14,20 @@ const role = (name: string, value: string) => ({
 });
 const secretOf = (user: string) =>
   `SCRAM-SHA-256$4096:${Buffer.from(user.padEnd(16)).toString('base64')}$${'A'.repeat(43)}=:${'A'.repeat(43)}=`;
+const md5Of = (user: string, password: string) => `md5${createHash('md5').update(`${password}${user}`).digest('hex')}`;
+/** Somebody who may look into pg_authid. */
+const ASKER = {
+  sql: ['GRANT SELECT ON pg_authid TO asker'],
+  undo: ['REVOKE SELECT ON pg_authid FROM asker'],
+  settings: { auth_user: 'asker' },
+  users: { asker: { password: 'asker' } },
+};
+const MD5 = {
+  sql: [`ALTER ROLE web PASSWORD '${md5Of('web', 'web')}'`],
+  undo: ["ALTER ROLE web PASSWORD 'web'"],
+};
+// Of a line with md5 Postgres asks for SCRAM where it has a SCRAM secret.
+const GOOD_HBA = ['host all all 127.0.0.1/32 md5'];
 
 const cases: Readonly<Record<string, Case>> = {
   'replicas times pools are more than max_connections': {
@@ -146,11 +161,70 @@ const cases: Readonly<Record<string, Case>> = {
     severity: 'error',
     says: /SCRAM secret of web is not the one/,
     database: { user: 'web', password: secretOf('web') },
-    // Somebody who may look into pg_authid.
-    sql: ['GRANT SELECT ON pg_authid TO asker'],
-    undo: ['REVOKE SELECT ON pg_authid FROM asker'],
-    settings: { auth_user: 'asker' },
-    users: { asker: { password: 'asker' } },
+    ...ASKER,
+  },
+  'Postgres keeps a password as md5, which the login tells': {
+    rule: 'md5-in-postgres',
+    severity: 'warning',
+    says: /password of web as an md5 hash/,
+    ...MD5,
+  },
+  'our secret is an md5 hash and that of Postgres a SCRAM secret': {
+    rule: 'md5-against-scram',
+    severity: 'error',
+    says: /Our secret of web is an md5 hash, Postgres has a SCRAM secret/,
+    database: { user: 'web', password: md5Of('web', 'web') },
+    ...ASKER,
+  },
+  'our secret is a SCRAM secret and that of Postgres an md5 hash': {
+    rule: 'scram-against-md5',
+    severity: 'error',
+    says: /Our secret of web is a SCRAM secret, Postgres has an md5 hash/,
+    database: { user: 'web', password: secretOf('web') },
+    ...ASKER,
+    sql: [...ASKER.sql, ...MD5.sql],
+    undo: [...MD5.undo, ...ASKER.undo],
+  },
+  'our md5 hash is another than that of Postgres': {
+    rule: 'md5-secret-differs',
+    severity: 'error',
+    says: /Our md5 hash of web is not the one that Postgres has: another password/,
+    database: { user: 'web', password: md5Of('web', 'other') },
+    ...ASKER,
+    sql: [...ASKER.sql, ...MD5.sql],
+    undo: [...MD5.undo, ...ASKER.undo],
+  },
+  'pg_hba.conf asks for the password in the clear': {
+    rule: 'password-in-the-clear',
+    severity: 'warning',
+    says: /asks web for the password itself, and the connection is not encrypted/,
+    hba: ['host all web 127.0.0.1/32 password', ...GOOD_HBA],
+  },
+  'pg_hba.conf has no line for the user': {
+    rule: 'login-refused',
+    severity: 'error',
+    says: /pg_hba\.conf rejects connection .*user "web".*\(28000\)/,
+    hba: ['host all web 127.0.0.1/32 reject', ...GOOD_HBA],
+  },
+  'the role may not log in': {
+    rule: 'login-refused',
+    severity: 'error',
+    says: /role "web" is not permitted to log in \(28000\)/,
+    sql: ['ALTER ROLE web NOLOGIN'],
+    undo: ['ALTER ROLE web LOGIN'],
+  },
+  'the role may not connect to the database': {
+    rule: 'login-refused',
+    severity: 'error',
+    says: /permission denied for database "shop" \(42501\)/,
+    sql: ['ALTER DATABASE shop OWNER TO postgres', 'REVOKE CONNECT ON DATABASE shop FROM PUBLIC'],
+    undo: ['ALTER DATABASE shop OWNER TO web', 'GRANT CONNECT ON DATABASE shop TO PUBLIC'],
+  },
+  'there is no socket of Postgres in the folder': {
+    rule: 'unreachable',
+    severity: 'error',
+    says: /\/nowhere:\d+ can not be reached: .*\(ENOENT\)/,
+    database: { host: '/nowhere' },
   },
   'auth_user may not run auth_query': {
     rule: 'auth-query',
@@ -221,16 +295,15 @@ const cases: Readonly<Record<string, Case>> = {
     severity: 'warning',
     says: /1 wrong line, the first is line 2: /,
     database: { user: 'postgres', password: 'postgres' },
+    hba: [...GOOD_HBA, 'host all all nonsense'],
   },
 };
 
 describe('the doctor finds that', () => {
   test.each(Object.entries(cases))('%s', async (_name, planted) => {
     const exitCodes: Partial<Record<string, number>> = { error: 3, warning: 2 };
-    const isHba = planted.rule === 'hba-file';
-    const good = ['host all all 127.0.0.1/32 scram-sha-256'];
     await onPostgres(postgres.current, ...(planted.sql ?? []));
-    if (isHba) await postgres.current.hba([...good, 'host all all nonsense']);
+    await postgres.current.hba(planted.hba ?? GOOD_HBA);
     try {
       const { code, findings, err } = await examine(postgres.current, temporaryDirectory(), planted);
       const found = findings.filter(({ rule }) => rule === planted.rule);
@@ -239,7 +312,7 @@ describe('the doctor finds that', () => {
       expect(code).toBeGreaterThanOrEqual(exitCodes[planted.severity] ?? 0);
       expect(found[0]?.change).not.toBe('');
     } finally {
-      if (isHba) await postgres.current.hba(good);
+      await postgres.current.hba(GOOD_HBA);
       await onPostgres(postgres.current, ...(planted.undo ?? []));
     }
   });

@@ -15,6 +15,8 @@ export interface Case {
   readonly says: RegExp;
   readonly sql?: readonly string[];
   readonly undo?: readonly string[];
+  /** pg_hba.conf. */
+  readonly hba?: string[];
   /** Over the sound settings. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly database?: Readonly<Record<string, unknown>>;
@@ -23,6 +25,13 @@ export interface Case {
   /** Files of /sys and /proc. */
   readonly machine?: Readonly<Record<string, string>>;
 }
+
+/** What is asked of the machine, and fits. */
+export const MACHINE = {
+  'sys/fs/cgroup/memory.max': '536870912\n',
+  'sys/fs/cgroup/cpu.max': '100000 100000\n',
+  'proc/sys/net/core/somaxconn': '4096\n',
+};
 
 /** The roles and the database of the sound set-up. */
 export async function prepare(postgres: EmbeddedPostgres): Promise<void> {
@@ -34,7 +43,7 @@ export async function onPostgres(postgres: EmbeddedPostgres, ...statements: read
   const { host, port, user, password } = postgres;
   for (const sql of statements) {
     // What is granted on a catalog holds in the one database that it was granted in.
-    const database = /^(GRANT|REVOKE)/.test(sql) ? 'shop' : 'postgres';
+    const database = / ON (FUNCTION )?pg_/.test(sql) ? 'shop' : 'postgres';
     await queryOn({ host, port, user, password, database }, sql);
   }
 }

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { usePrivatePostgres } from '../../support/postgres.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
-import { examine, onPostgres, prepare } from './setting.ts';
+import { examine, MACHINE, onPostgres, prepare } from './setting.ts';
 
 const postgres = usePrivatePostgres();
 beforeAll(async () => {
@@ -14,13 +14,14 @@ const sound = {
   settings: { auth_user: 'asker', query_timeout: '30s' },
   users: { asker: { password: 'asker' } },
   told: { replicas: 3, appPoolSize: 10, appInstances: 8 },
-  machine: { 'sys/fs/cgroup/memory.max': '536870912\n', 'sys/fs/cgroup/cpu.max': '100000 100000\n' },
+  machine: MACHINE,
 };
 
 test('on a sound set-up it finds nothing, and says what an ordinary role may not see', async () => {
   const { code, findings } = await examine(postgres.current, temporaryDirectory(), sound);
-  expect(findings).toEqual([
-    expect.objectContaining({ severity: 'unchecked', fact: 'pg_hba.conf is shown to superusers only' }),
+  // What an older version lacks is another test's.
+  expect(findings.filter(({ rule }) => rule !== 'old-version')).toMatchObject([
+    { severity: 'unchecked', fact: expect.stringMatching(/^Whether pg_hba\.conf has wrong lines: permission denied/) },
   ]);
   expect(code).toBe(0);
 });
@@ -45,7 +46,7 @@ test('for people it ends with a count, and no secret is in what it prints', asyn
     false,
   );
   expect(out).toMatch(/^error: pool shop\/web \[login-refused\]\n {2}.*28P01\)\.\n {2}.*\n {2}change: databases: /);
-  expect(out).toMatch(/pgsluice\.yaml: 1 error, 1 thing could not be checked\n$/);
+  expect(out).toMatch(/pgsluice\.yaml: 1 error, 1 warning, \d things? could not be checked\n$/);
   expect(out).not.toContain('hunter2');
   expect(code).toBe(3);
 });

@@ -40,6 +40,8 @@ describe('the knee', () => {
     expect(kneeOf(limited(4, [15, 16]))).toBeNull();
     expect(kneeOf([])).toBeNull();
     expect(kneeOf([{ held: 3, seconds: 10, xacts: 0, xactMs: 0, medianMs: 0 }])).toBeNull();
+    const instant = [1, 10].map((held) => ({ held, seconds: 10, xacts: 500, xactMs: 0, medianMs: 0 }));
+    expect(kneeOf(instant)).toBeNull();
   });
 
   it('is not raised by chance: a short look at a level tells little of its throughput', () => {

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advise } from '../../../src/advisor/model.ts';
+import { Histogram } from '../../../src/util/histogram.ts';
 import { measure } from './workload.ts';
 
 const steady = (poolSize: number, changes = {}) =>
@@ -127,6 +128,54 @@ describe('the cause', () => {
     const short = measure({ poolSize: 4, rate: () => 120, holdMs: 60, waiting: (second) => second }, { leaks: 2 });
     expect(advise(short)).toMatchObject({ cause: 'leak', size: 4, change: null });
     expect(advise({ ...short, leaks: 0 }).size).toBeGreaterThan(4);
+  });
+
+  it('is a leak also where fewer servers would do without it: a smaller pool would be full sooner', () => {
+    const full = measure({ poolSize: 20, rate: () => 60, holdMs: 40 }, { leaks: 3, refused: 5 });
+    expect(advise(full)).toMatchObject({ cause: 'leak', size: 20, change: null });
+  });
+
+  it.each([
+    ['more than that limit', 20],
+    ['as many as that', 5],
+  ])('is another limit where pool_size is %s', (_, poolSize) => {
+    const ceiling = { servers: 5, because: 'Postgres (53300)' };
+    const short = measure({ poolSize, rate: () => 300, holdMs: 40 }, { ceiling });
+    const advice = advise(short);
+    expect(advice).toMatchObject({ cause: 'limited', size: 5, change: null });
+    expect(advice.title).toMatch(/^Postgres \(53300\) allows 5 servers; 1\d are needed\.$/);
+    expect(advice.arithmetic).not.toContain('could go');
+    // A smaller pool_size is the way to go only where so few are needed.
+    expect(advise({ ...short, ceiling: { ...ceiling, servers: 40 } }).cause).not.toBe('limited');
+  });
+
+  it('is an application that is silent, and not Postgres, where a busy application makes transactions longer', () => {
+    const levels = [1, 4, 16].map((held) => {
+      const xactMs = 20 * Math.max(held / 4, 1);
+      return { held, seconds: 5, xacts: (5_000 * held) / xactMs, xactMs, medianMs: xactMs };
+    });
+    const load = { poolSize: 16, rate: () => 200, holdMs: 80, held: 16, levels };
+    expect(advise(measure({ ...load, idleShare: 0.8 }))).toMatchObject({ cause: 'idle_in_transaction' });
+    expect(advise(measure({ ...load, idleShare: 0.1 }))).toMatchObject({ cause: 'postgres_saturated' });
+  });
+
+  it('is not that there is no load where clients wait and nothing ends', () => {
+    const stuck = measure({ poolSize: 5, rate: () => 0, holdMs: 0, held: 5, waiting: () => 30 });
+    expect(advise(stuck)).toMatchObject({
+      cause: 'too_little_seen',
+      size: null,
+      title: 'Clients wait, and hardly a transaction ends.',
+      arithmetic: '0 transactions ended in 60 s, and 30 clients wait: at least 50 in 5 s are needed.',
+      advice: 'SHOW HOLDERS says who has the servers.',
+    });
+  });
+
+  it('is none, but said, where clients wait though there are servers enough', () => {
+    const waits = new Histogram();
+    for (let i = 0; i < 100; i += 1) waits.record(800);
+    const advice = advise(steady(7, { waits: waits.counts }));
+    expect(advice).toMatchObject({ cause: 'fits', change: null });
+    expect(advice.title).toMatch(/^The pool is large enough, and yet clients wait: \d+ ms at p99\.$/);
   });
 
   it('is a lifetime that is too short, or servers that come and go, where the size fits', () => {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Slot } from '../../../src/advisor/measured.ts';
 import { allSteps } from '../../../src/advisor/steps.ts';
 import { drawsOf, lateShare, serversFor } from '../../../src/advisor/waits.ts';
+import { Random } from '../../../src/cli/demo/random.ts';
 import { Histogram } from '../../../src/util/histogram.ts';
-import { measure, randomOf } from './workload.ts';
+import { measure } from './workload.ts';
 
 const needed = (...of: Parameters<typeof serversFor>) => allSteps(serversFor(...of));
 
@@ -44,9 +45,9 @@ describe('the share of those who wait too long', () => {
     [8, 12],
     [3, 5],
   ])('is that of the formula where arrivals and holds are as it assumes: %i busy, %i servers', (busy, servers) => {
-    const random = randomOf(11);
+    const random = new Random(11);
     const holdMs = 20;
-    const holds = histogram(Array.from({ length: 20_000 }, () => -Math.log(1 - random()) * holdMs));
+    const holds = histogram(Array.from({ length: 20_000 }, () => -Math.log(1 - random.next()) * holdMs));
     // 20,000 arrivals.
     const seconds = 20_000 / ((busy / holdMs) * 1_000);
     const { slots } = measure({ poolSize: servers, seconds, rate: () => (busy / holdMs) * 1_000, holdMs });

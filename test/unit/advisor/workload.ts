@@ -1,5 +1,6 @@
 // A pool in the mind, for tests of the model: what would be measured of clients that come so and hold servers for so long.
 import type { Level, Measured, Slot } from '../../../src/advisor/measured.ts';
+import { Random } from '../../../src/cli/demo/random.ts';
 import { Histogram } from '../../../src/util/histogram.ts';
 
 export interface Load {
@@ -16,29 +17,18 @@ export interface Load {
   readonly levels?: readonly Level[];
 }
 
-/** Numbers from 0 to 1 that are the same each time. */
-export function randomOf(seed = 7): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** How many come within a time in which so many come on average. */
-function poisson(mean: number, random: () => number): number {
+function poisson(mean: number, random: Random): number {
   let count = 0;
   for (let left = mean; ; count += 1) {
-    left += Math.log(1 - random());
+    left += Math.log(1 - random.next());
     if (left < 0) return count;
   }
 }
 
 export function measure(load: Load, changes: Partial<Measured> = {}): Measured {
   const { poolSize, seconds = 60, rate, holdMs, idleShare = 0, pinnedShare = 0, waiting } = load;
-  const random = randomOf();
+  const random = new Random(7);
   const slots: Slot[] = Array.from({ length: seconds * 10 }, (_, i) => {
     const arrivals = poisson(rate(i / 10) / 10, random);
     const held = load.held ?? Math.min(Math.round((rate(i / 10) * holdMs) / 1_000), poolSize);

@@ -10,17 +10,17 @@ import {
   sslRequest,
   startup,
 } from '../../support/wire-messages.ts';
-import { type Door, failure, messages, Visit } from './visit.ts';
+import { failure, type Keeper, messages, Visit } from './visit.ts';
 
 /** What is let in for these startup parameters; throws the problem otherwise. */
-function wish(parameters: Record<string, string>, door: Door = {}): ClientStartup {
-  const step = new Visit(door).packet(startup({ user: 'ada', ...parameters }));
+function wish(parameters: Record<string, string>, keeper: Keeper = {}): ClientStartup {
+  const step = new Visit(keeper).packet(startup({ user: 'ada', ...parameters }));
   if (step.kind !== 'authenticated') throw new Error(step.kind === 'fail' ? step.error.message : step.kind);
   return step.startup;
 }
 
-const settings = (parameters: Record<string, string>, door: Door = {}) =>
-  Object.fromEntries(wish(parameters, door).parameters.entries);
+const settings = (parameters: Record<string, string>, keeper: Keeper = {}) =>
+  Object.fromEntries(wish(parameters, keeper).parameters.entries);
 
 describe('the startup packet', () => {
   it('says who and where, and the rest is to be set', () => {

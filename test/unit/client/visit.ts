@@ -5,7 +5,7 @@ import { type BackendMessage, decode } from '../../support/wire-backend.ts';
 
 const LET_IN: Admission = { ok: true, method: 'trust', secret: 'pencil' };
 
-export interface Door {
+export interface Keeper {
   admission?: Admission;
   ignored?: readonly string[];
   offersTls?: boolean;
@@ -15,7 +15,7 @@ export class Visit {
   readonly asked: ClientStartup[] = [];
   readonly login: ClientLogin;
 
-  constructor({ admission = LET_IN, ignored = [], offersTls = false }: Door = {}) {
+  constructor({ admission = LET_IN, ignored = [], offersTls = false }: Keeper = {}) {
     this.login = new ClientLogin(
       {
         admit: (wish) => {

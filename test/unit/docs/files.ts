@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 import { pino } from 'pino';
 import { App } from '../../../src/app.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { TestTeam } from '../../support/team.ts';
 
 /** The root of the repository. */
 export const root = join(import.meta.dirname, '../../..');
@@ -24,10 +25,13 @@ export function documents(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** The names of our metrics, as /metrics has them. */
+/** The names of our metrics, as /metrics has them where there are several workers. */
 export async function servedMetrics(): Promise<string[]> {
   const result = parseConfig('databases: { app: { host: 127.0.0.1 } }\nusers: { app: { password: x } }\n');
   if (!result.ok) throw new Error('the configuration of this test is wrong');
-  const text = await new App(result.config, { log: pino({ level: 'silent' }) }).metrics.text();
+  const team = new TestTeam();
+  const app = new App(result.config, { log: pino({ level: 'silent' }), team: team.of(1) });
+  team.join(1, app);
+  const text = await app.metrics.text();
   return [...text.matchAll(/^# HELP (pgsluice_\w+)/gm)].map((match) => match[1] ?? '');
 }

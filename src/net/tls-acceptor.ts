@@ -21,7 +21,7 @@ export interface TlsGuest {
 /** Postgres: libpq sends and answers at once; who is silent for so long is cut by client_login_timeout earlier, if that is set. */
 const HANDSHAKE_TIMEOUT_MS = 60_000;
 
-export class TlsDoor {
+export class TlsAcceptor {
   readonly #server: Server;
   readonly #endPointHash: Buffer | null;
   /** Handshakes under way, by what their sockets and the encrypted ones have in common. */

@@ -1,4 +1,4 @@
-// How a client has to prove who it is, by auth_type, auth_hba_file and its certificate; or why it need not try. Before any secret is looked at.
+// The proof that a client has to give of who it is, by auth_type, auth_hba_file and its certificate; or why it need not try. Before any secret is looked at.
 
 import type { ClientAuthMethod } from '../auth/client-auth.ts';
 import type { ClientWay } from '../auth/client-way.ts';
@@ -8,13 +8,15 @@ import type { HbaRule } from '../config/hba.ts';
 import { poolerError } from '../protocol/catalogue.ts';
 import type { Admission, ClientStartup } from './login.ts';
 
-export type Door = { readonly ok: true; readonly method: ClientAuthMethod } | Extract<Admission, { ok: false }>;
+export type RequiredProof =
+  | { readonly ok: true; readonly method: ClientAuthMethod }
+  | Extract<Admission, { ok: false }>;
 
-type Proof = Pick<HbaRule, 'clientCert' | 'clientName' | 'map' | 'method'>;
+type ProofRule = Pick<HbaRule, 'clientCert' | 'clientName' | 'map' | 'method'>;
 /** auth_type cert, as a line of a file would have it. */
-const CERT: Proof = { method: 'cert', clientCert: 'verify-full', clientName: 'CN', map: null };
+const CERT: ProofRule = { method: 'cert', clientCert: 'verify-full', clientName: 'CN', map: null };
 
-export function doorFor(config: Config, startup: ClientStartup, way: ClientWay): Door {
+export function requiredProof(config: Config, startup: ClientStartup, way: ClientWay): RequiredProof {
   const { auth_type } = config.settings;
   if (auth_type === 'cert') return proofBy(CERT, config, startup, way);
   if (auth_type !== 'hba') return { ok: true, method: auth_type };
@@ -29,7 +31,7 @@ export function doorFor(config: Config, startup: ClientStartup, way: ClientWay):
 }
 
 /** Postgres: ClientAuthentication and CheckCertAuth. A certificate that is wanted is looked at first. */
-function proofBy(rule: Proof, config: Config, { user }: ClientStartup, { tls }: ClientWay): Door {
+function proofBy(rule: ProofRule, config: Config, { user }: ClientStartup, { tls }: ClientWay): RequiredProof {
   const { clientCert, method } = rule;
   if (clientCert !== null) {
     const certificate = tls?.certificate ?? null;

@@ -1,0 +1,53 @@
+// The limits on clients, shared by the workers: the primary lends shares of each in blocks, and asks unused ones back where none is left.
+
+/** Asks a worker to give back unused shares; how many it gave. 0 when it is gone. */
+export type Recall = (worker: number, key: string, count: number) => Promise<number>;
+
+export class Quotas {
+  /** By limit, by worker. */
+  readonly #lent = new Map<string, Map<number, number>>();
+  readonly #recall: Recall;
+
+  constructor(recall: Recall) {
+    this.#recall = recall;
+  }
+
+  lentOf(key: string): number {
+    let sum = 0;
+    for (const count of this.#lent.get(key)?.values() ?? []) sum += count;
+    return sum;
+  }
+
+  /** How many of count the worker gets, at once or when the others have answered; 0: the limit is reached. */
+  async ask(worker: number, key: string, count: number, limit: number): Promise<number> {
+    const now = this.lend(worker, key, count, limit);
+    if (now > 0) return now;
+    const others = [...(this.#lent.get(key) ?? [])].filter(([other, lent]) => other !== worker && lent > 0);
+    await Promise.all(others.map(async ([other]) => this.giveBack(other, key, await this.#recall(other, key, count))));
+    return this.lend(worker, key, count, limit);
+  }
+
+  lend(worker: number, key: string, count: number, limit: number): number {
+    const granted = Math.max(Math.min(count, limit - this.lentOf(key)), 0);
+    if (granted > 0) this.#add(worker, key, granted);
+    return granted;
+  }
+
+  giveBack(worker: number, key: string, count: number): void {
+    const lent = this.#lent.get(key)?.get(worker) ?? 0;
+    this.#add(worker, key, -Math.min(count, lent));
+  }
+
+  died(worker: number): void {
+    for (const [key, lent] of [...this.#lent]) this.#add(worker, key, -(lent.get(worker) ?? 0));
+  }
+
+  #add(worker: number, key: string, change: number): void {
+    const lent = this.#lent.get(key) ?? new Map<number, number>();
+    const count = (lent.get(worker) ?? 0) + change;
+    if (count > 0) lent.set(worker, count);
+    else lent.delete(worker);
+    if (lent.size > 0) this.#lent.set(key, lent);
+    else this.#lent.delete(key);
+  }
+}

@@ -1,0 +1,82 @@
+// Shares of the limits on clients, on both sides: lent in blocks, asked back where none is left, never more than the limit.
+import { expect, test } from 'vitest';
+import { Quotas } from '../../../src/workers/quotas.ts';
+import { ALL, blockOf, WorkerShares } from '../../../src/workers/shares.ts';
+
+/** Workers with so many clients each, behind one limit. */
+function house(limit: number, workers: number) {
+  const used = new Map(Array.from({ length: workers }, (_, at) => [at + 1, 0]));
+  const quotas: Quotas = new Quotas(async (worker, key, count) => shares.get(worker)!.giveBack(key, count));
+  const shares: Map<number, WorkerShares> = new Map(
+    [...used.keys()].map((worker) => [
+      worker,
+      new WorkerShares(
+        {
+          used: () => used.get(worker)!,
+          present: () => used.get(worker)!,
+          maxClients: () => limit,
+          ask: (key, count, of) => quotas.ask(worker, key, count, of),
+        },
+        workers,
+      ),
+    ]),
+  );
+  return {
+    quotas,
+    /** A client comes; whether it is let in. */
+    enter: async (worker: number) => {
+      used.set(worker, used.get(worker)! + 1);
+      const one = shares.get(worker)!;
+      await one.makeRoom();
+      if (!one.isFull) return true;
+      used.set(worker, used.get(worker)! - 1);
+      return false;
+    },
+    leave: (worker: number) => used.set(worker, used.get(worker)! - 1),
+  };
+}
+
+test('as many clients are let in as the limit allows, whichever worker they come to', async () => {
+  const { enter, quotas } = house(10, 2);
+  for (let i = 0; i < 9; i += 1) expect(await enter(1)).toBe(true);
+  expect(await enter(2)).toBe(true);
+  expect(await enter(1)).toBe(false);
+  expect(await enter(2)).toBe(false);
+  expect(quotas.lentOf(ALL)).toBe(10);
+});
+
+test('a share that one worker does not use any more is for the others', async () => {
+  const { enter, leave } = house(4, 2);
+  for (let i = 0; i < 4; i += 1) expect(await enter(1)).toBe(true);
+  expect(await enter(2)).toBe(false);
+  leave(1);
+  expect(await enter(2)).toBe(true);
+  expect(await enter(1)).toBe(false);
+});
+
+test('many at once never are more than the limit', async () => {
+  const { enter, quotas } = house(20, 3);
+  const all = await Promise.all(Array.from({ length: 60 }, (_, i) => enter((i % 3) + 1)));
+  expect(all.filter((isIn) => isIn).length).toBeLessThanOrEqual(20);
+  expect(quotas.lentOf(ALL)).toBeLessThanOrEqual(20);
+});
+
+test('what a dead worker had is free', async () => {
+  const { enter, quotas } = house(2, 2);
+  expect(await enter(1)).toBe(true);
+  expect(await enter(1)).toBe(true);
+  quotas.died(1);
+  expect(await enter(2)).toBe(true);
+});
+
+test('a worker that is gone while it is asked gives nothing', async () => {
+  const quotas: Quotas = new Quotas(async () => 0);
+  expect(quotas.lend(1, ALL, 5, 5)).toBe(5);
+  expect(await quotas.ask(2, ALL, 1, 5)).toBe(0);
+});
+
+test('blocks are small where the limit is', () => {
+  expect(blockOf(10, 2)).toBe(1);
+  expect(blockOf(100, 2)).toBe(6);
+  expect(blockOf(10_000, 2)).toBe(64);
+});
