@@ -523,7 +523,9 @@ export class App implements Respondent {
       mayListen: (pool) => this.pools.mayListen(pool),
       cancel: (server, pool) => this.#cancel(server, pool, () => {}),
       doubtPassword: (pool) => this.#doubtPassword(pool),
+      onOpened: (pool) => this.pools.onOpened(pool),
       onCapacity: (pool) => this.pools.onCapacity(pool),
+      onIdle: () => this.pools.onIdle(),
       onHostChanged: (server, isStandby) => {
         const { host, port, ip } = server.address;
         const pools = followRole(this.pools, server, isStandby, this.clock.now());

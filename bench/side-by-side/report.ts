@@ -38,7 +38,7 @@ export interface Line {
   readonly figures: readonly Figures[];
 }
 
-const median = (numbers: readonly number[]) => {
+export const median = (numbers: readonly number[]) => {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

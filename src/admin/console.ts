@@ -7,6 +7,7 @@ import type { Questions } from '../observe/team.ts';
 import { errorResponse } from '../protocol/error-fields.ts';
 import { Backend, Frontend, TxStatus } from '../protocol/message-types.ts';
 import { commandComplete, dataRow, message, readyForQuery, rowDescription } from '../protocol/writer.ts';
+import { Turns } from '../util/turns.ts';
 import { splitStatements } from './command.ts';
 import { ConsoleError } from './console-error.ts';
 import { ExtendedQuery } from './extended-query.ts';
@@ -104,7 +105,11 @@ export class Console {
         const { notices, rows, tag } = await run();
         parts.push(...notices);
         if (columns !== null) parts.push(rowDescription(columns));
-        for (const row of rows) parts.push(dataRow(row));
+        const turns = new Turns();
+        for (const row of rows) {
+          parts.push(dataRow(row));
+          if (turns.isOver) await turns.giveWay();
+        }
         parts.push(commandComplete(tag));
       }
     } catch (error) {

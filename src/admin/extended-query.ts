@@ -2,6 +2,7 @@
 
 import { Backend, Frontend, typeName } from '../protocol/message-types.ts';
 import { commandComplete, dataRow, int16, int32, message, rowDescription } from '../protocol/writer.ts';
+import { Turns } from '../util/turns.ts';
 import type { Answer } from './answer.ts';
 import { toBinary } from './binary.ts';
 import { splitStatements } from './command.ts';
@@ -141,7 +142,9 @@ export class ExtendedQuery {
     const columns = statement.columns ?? [];
     const before = portal.sent;
     const until = limit > 0 ? Math.min(portal.sent + limit, rows.length) : rows.length;
+    const turns = new Turns();
     for (; portal.sent < until; portal.sent += 1) {
+      if (turns.isOver) await turns.giveWay();
       const row = rows[portal.sent]!;
       parts.push(
         dataRow(

@@ -8,6 +8,8 @@ const COLUMNS = socketColumns((row) => row.state);
 
 export const showClients = table(
   COLUMNS,
-  ({ snapshot }) => clientRows(snapshot).filter((row) => row.state !== 'login'),
+  function* ({ snapshot }) {
+    for (const row of clientRows(snapshot)) if (row.state !== 'login') yield row;
+  },
   { kind: 'joined' },
 );

@@ -23,7 +23,10 @@ function stateOf(row: SocketRow): string {
   return row.state === 'idle' ? 'cl_active' : `cl_${row.state}`;
 }
 
-const sockets = (snapshot: Sources): SocketRow[] => [...clientRows(snapshot), ...serverRows(snapshot)];
+function* sockets(snapshot: Sources): Iterable<SocketRow> {
+  yield* clientRows(snapshot);
+  yield* serverRows(snapshot);
+}
 
 /** Clients before servers. */
 const JOINED = { kind: 'joined', order: by('type') } as const;
@@ -32,6 +35,8 @@ export const showSockets = table(COLUMNS, ({ snapshot }) => sockets(snapshot), J
 
 export const showActiveSockets = table(
   COLUMNS,
-  ({ snapshot }) => sockets(snapshot).filter((row) => row.unreadBytes > 0 || row.unsentBytes > 0),
+  function* ({ snapshot }) {
+    for (const row of sockets(snapshot)) if (row.unreadBytes > 0 || row.unsentBytes > 0) yield row;
+  },
   JOINED,
 );

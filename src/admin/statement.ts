@@ -7,6 +7,7 @@ import type { Sources } from '../observe/snapshot.ts';
 import type { Questions, Team } from '../observe/team.ts';
 import type { Verbs } from '../orders.ts';
 import type { Column } from '../protocol/writer.ts';
+import { inTurns } from '../util/turns.ts';
 import type { Answer } from './answer.ts';
 import { parseCommand, type WordCommand } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -57,7 +58,7 @@ function show(sql: string, { argument, limit }: WordCommand, house: House): Stat
   if (team === null)
     return {
       columns: found.columns,
-      run: () => ({ notices: NOTHING, rows: found.rows(contextOf(house, limit)), tag: 'SHOW' }),
+      run: async () => ({ notices: NOTHING, rows: await inTurns(found.rows(contextOf(house, limit))), tag: 'SHOW' }),
     };
   return {
     columns: found.teamColumns,

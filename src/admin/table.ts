@@ -44,7 +44,8 @@ export function tenths<Of>(name: string, value: (row: Of) => number, merge: Colu
 /** A SHOW: values are texts, as the protocol sends them; null is SQL's NULL. */
 export interface Show {
   readonly columns: readonly Column[];
-  rows(context: ShowContext): (string | null)[][];
+  /** Made while they are gone through: there may be ten thousand. */
+  rows(context: ShowContext): Iterable<(string | null)[]>;
   /** Where there are several workers. */
   readonly teamColumns: readonly Column[];
   /** What one of them tells the one that was asked. */
@@ -83,7 +84,9 @@ export function table<Of>(
   return {
     columns,
     teamColumns,
-    rows: (context) => Array.from(rowsOf(context), (row) => texts(columns, values(row))),
+    *rows(context) {
+      for (const row of rowsOf(context)) yield texts(columns, values(row));
+    },
     told: toldBy(way, values, rowsOf),
     ...('lasting' in way && way.lasting !== undefined && { lasting: way.lasting }),
     merged: (answers, limit) => mergedBy(way, columns, answers, limit).map((row) => texts(teamColumns, row)),

@@ -8,6 +8,7 @@ import type { Advice, Cause, Confidence } from './advice.ts';
 import { type Found, LEAST_HOLDS, LEAST_MS, type Sums } from './found.ts';
 import { kneeOf } from './knee.ts';
 import type { Measured } from './measured.ts';
+import { allSteps, type Steps } from './steps.ts';
 import { drawsOf, serversFor } from './waits.ts';
 import { say } from './words.ts';
 
@@ -25,18 +26,23 @@ const SLOW_MS = 200;
 const LEAST_SURPLUS = 2;
 
 export function advise(measured: Measured): Advice {
+  return allSteps(adviseInSteps(measured));
+}
+
+/** Each step takes a millisecond or so where much has come. */
+export function* adviseInSteps(measured: Measured): Steps<Advice> {
   const sums = sumsOf(measured);
   const { poolSize, slots, waitTargetMs, ceiling, peak } = measured;
   if (sums.seconds * 1_000 < LEAST_MS || sums.holds < LEAST_HOLDS || poolSize < 1) return say(nothing(measured, sums));
   const most = poolSize * MOST_GROWTH;
-  const needOf = (holdMs: number) => {
+  const needOf = (holdMs: number): Steps<number> => {
     const limit = most * SEARCH;
     const offered = Math.ceil((sums.rate * holdMs) / 1_000);
     return serversFor(slots, drawsOf(measured.holds, holdMs), waitTargetMs, clamp(offered, limit), limit);
   };
   // Who waits all the time would take a server each.
   const hidden = sums.isFull ? Math.min(Math.round(poolSize + sums.waiting), most) : 0;
-  const needed = Math.max(needOf(sums.holdMs), hidden);
+  const needed = Math.max(yield* needOf(sums.holdMs), hidden);
   const knee = kneeOf(measured.levels);
   // Unless it is the clients' silence that takes longer, and not Postgres.
   const isTheirs = knee !== null && knee.busy.xactMs * (1 - sums.idleShare) <= knee.quiet.xactMs;
@@ -46,7 +52,8 @@ export function advise(measured: Measured): Advice {
   const sizeNow = bound(needed);
   const size = bound(Math.max(needed, peak?.servers ?? 0));
   const keptShare = sums.idleShare + sums.pinnedShare;
-  const without = keptShare >= LARGE_SHARE ? Math.min(needOf(sums.holdMs * Math.max(1 - keptShare, 0)), size) : size;
+  const usedMs = sums.holdMs * Math.max(1 - keptShare, 0);
+  const without = keptShare >= LARGE_SHARE ? Math.min(yield* needOf(usedMs), size) : size;
   const sizeWithout = without < size ? without : null;
   const found: Found = {
     measured,

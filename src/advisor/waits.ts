@@ -5,6 +5,7 @@
 
 import { BOUNDS_MS, type BucketCounts, total } from '../util/histogram.ts';
 import type { Slot } from './measured.ts';
+import type { Steps } from './steps.ts';
 
 /** So many of the newest arrivals are played at most: some milliseconds of work. */
 const MAX_ARRIVALS = 20_000;
@@ -34,47 +35,71 @@ export function drawsOf(counts: BucketCounts, meanMs: number): Float64Array {
   return mean === 0 ? draws : draws.map((ms) => (ms * meanMs) / mean);
 }
 
-/** The share of those who come that would wait for longer than the target. */
-export function lateShare(slots: readonly Slot[], draws: Float64Array, servers: number, targetMs: number): number {
+/** Who comes when, and for how long: the same for any number of servers, so it is made once. */
+interface Visits {
+  readonly moments: Float64Array;
+  readonly holds: Float64Array;
+}
+
+function visitsOf(slots: readonly Slot[], draws: Float64Array): Visits {
   const random = new Random();
-  const free = new FreeTimes(servers);
   let from = slots.length;
-  for (let arrivals = 0; from > 0 && arrivals < MAX_ARRIVALS; from -= 1) arrivals += slots[from - 1]!.arrivals;
+  let count = 0;
+  for (; from > 0 && count < MAX_ARRIVALS; from -= 1) count += slots[from - 1]!.arrivals;
+  const moments = new Float64Array(count);
+  const holds = new Float64Array(count);
   let start = 0;
-  let came = 0;
-  let late = 0;
+  let at = 0;
   for (const { ms, arrivals } of slots.slice(from)) {
-    const moments = Float64Array.from({ length: arrivals }, () => start + random.next() * ms).sort();
-    for (const moment of moments) {
-      const begins = Math.max(moment, free.first);
-      if (begins - moment > targetMs) late += 1;
-      free.replaceFirst(begins + draws[Math.floor(random.next() * DRAWS)]!);
-    }
-    came += arrivals;
+    for (let i = at; i < at + arrivals; i += 1) moments[i] = start + random.next() * ms;
+    moments.subarray(at, at + arrivals).sort();
+    for (let i = at; i < at + arrivals; i += 1) holds[i] = draws[Math.floor(random.next() * DRAWS)]!;
+    at += arrivals;
     start += ms;
   }
-  return came === 0 ? 0 : late / came;
+  return { moments, holds };
+}
+
+function lateOf({ moments, holds }: Visits, servers: number, targetMs: number): number {
+  const free = new FreeTimes(servers);
+  let late = 0;
+  for (let i = 0; i < moments.length; i += 1) {
+    const moment = moments[i]!;
+    const begins = Math.max(moment, free.first);
+    if (begins - moment > targetMs) late += 1;
+    free.replaceFirst(begins + holds[i]!);
+  }
+  return moments.length === 0 ? 0 : late / moments.length;
+}
+
+/** The share of those who come that would wait for longer than the target. */
+export function lateShare(slots: readonly Slot[], draws: Float64Array, servers: number, targetMs: number): number {
+  return lateOf(visitsOf(slots, draws), servers, targetMs);
 }
 
 /** The fewest servers, from `least` to `most`, with which no more than LATE_SHARE wait for longer than the target. */
-export function serversFor(
+export function* serversFor(
   slots: readonly Slot[],
   draws: Float64Array,
   targetMs: number,
   least: number,
   most: number,
-): number {
-  const isEnough = (servers: number) => lateShare(slots, draws, servers, targetMs) <= LATE_SHARE;
+): Steps<number> {
+  const visits = visitsOf(slots, draws);
+  yield;
+  const isEnough = (servers: number) => lateOf(visits, servers, targetMs) <= LATE_SHARE;
   let tooFew = least - 1;
   let enough = least;
   for (let step = 1; enough < most && !isEnough(enough); step *= 2) {
     tooFew = enough;
     enough = Math.min(enough + step, most);
+    yield;
   }
   while (enough - tooFew > 1) {
     const middle = Math.floor((enough + tooFew) / 2);
     if (isEnough(middle)) enough = middle;
     else tooFew = middle;
+    yield;
   }
   return enough;
 }

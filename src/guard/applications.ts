@@ -33,7 +33,9 @@ interface LeakTold {
 
 export class Applications implements Iterable<ApplicationRow> {
   readonly #rows = new Map<string, ApplicationRow>();
-  readonly #sampledAt = new WeakMap<Pool, number>();
+  /** The last two times that pools were sampled, which they are all at a time. */
+  #before = Number.NaN;
+  #now = Number.NaN;
 
   [Symbol.iterator](): Iterator<ApplicationRow> {
     return this.#rows.values();
@@ -41,9 +43,12 @@ export class Applications implements Iterable<ApplicationRow> {
 
   /** What has happened in a pool since the last sample, as far as one look tells. */
   sample(pool: Pool, now: number): void {
-    const sinceMs = Math.min(now - (this.#sampledAt.get(pool) ?? now), MAX_SAMPLE_MS);
-    this.#sampledAt.set(pool, now);
-    if (sinceMs <= 0 || !pool.settings.guard) return;
+    if (now !== this.#now) {
+      this.#before = this.#now;
+      this.#now = now;
+    }
+    const sinceMs = Math.min(now - this.#before, MAX_SAMPLE_MS);
+    if (!(sinceMs > 0) || !pool.settings.guard || pool.servers.active.length === 0) return;
     const unused: ApplicationRow[] = [];
     for (const server of pool.servers.active) {
       const client = clientOf(server);

@@ -12,6 +12,8 @@ import type { SteadyClock } from '../util/clock.ts';
 import { formatDuration } from '../util/duration.ts';
 import { Histogram } from '../util/histogram.ts';
 import type { List } from '../util/list.ts';
+import { Rounds } from '../util/rounds.ts';
+import { Turns } from '../util/turns.ts';
 import { exhaustionOf } from './exhaustion.ts';
 import type { Leaks } from './leaks.ts';
 import {
@@ -29,6 +31,8 @@ import {
 } from './rules.ts';
 
 export const TICK_MS = 100;
+/** In so many ticks each client is looked at once. */
+const CLIENT_ROUND_TICKS = 10;
 /** A tick that comes later than this was held up by a stall, not by load. */
 const STALL_MS = 2_000;
 
@@ -51,6 +55,9 @@ export class Janitor {
   /** How late each tick was: what anybody who comes at that moment has to wait for the event loop. */
   readonly lateness = new Histogram();
   readonly #options: JanitorOptions;
+  /** Pools in which more clients have waited for too long than were told so in one go. */
+  readonly #unfinished = new Set<Pool>();
+  readonly #rounds = new WeakMap<Pool, Rounds<PoolClient>>();
   #timer: NodeJS.Timeout | null = null;
   #lastTickAt = 0;
 
@@ -94,12 +101,13 @@ export class Janitor {
   }
 
   #tendPool(pool: Pool, now: number): void {
-    this.#tendHeld(pool, now);
+    // Of a thousand pools most have nothing to tend.
+    if (pool.servers.active.length > 0) this.#tendHeld(pool, now);
     this.#options.leaks.tend(pool, now);
-    this.#tendWaiting(pool, now);
-    this.#tendServers(pool, now);
-    this.#tendIdleClients(pool, now);
+    if (pool.clients.waiting.length > 0) this.#tendWaiting(pool, now);
+    if (pool.serverCount > 0) this.#tendServers(pool, now);
     this.#tendCancels(pool, now);
+    this.#tendClients(pool, now);
     if (pool.settings.tcp_user_timeout > 0) this.#tendWrites(pool, now);
     if (pool.clientCount > 0) pool.usedAt = now;
     this.#tendListener(pool, now);
@@ -111,6 +119,7 @@ export class Janitor {
 
   #tendWaiting(pool: Pool, now: number): void {
     const { query_wait_timeout, query_wait_notify } = pool.settings;
+    const turns = new Turns();
     pool.shed(now);
     for (const waiting of pool.clients.waiting) {
       const waitedMs = now - waiting.waitingSince;
@@ -120,7 +129,25 @@ export class Janitor {
         if (!waiting.isLoggingIn) waiting.notice(waitNotice(pool));
       } else if (waiting.waitNotified || query_wait_notify === 0) continue;
       else break; // the queue is in order of arrival
+      if (turns.isOver) {
+        this.#goOnSoon(pool);
+        return;
+      }
     }
+  }
+
+  /** Ten thousand that came in one moment have waited for too long in one moment. */
+  #goOnSoon(pool: Pool): void {
+    if (this.#unfinished.has(pool)) return;
+    this.#unfinished.add(pool);
+    setImmediate(() => {
+      this.#unfinished.delete(pool);
+      try {
+        if (pool.state !== 'closed') this.#tendWaiting(pool, this.#options.clock.now());
+      } catch (error) {
+        this.#options.onBug(error);
+      }
+    });
   }
 
   #tendHeld(pool: Pool, now: number): void {
@@ -182,16 +209,33 @@ export class Janitor {
     else server.close(reason);
   }
 
-  /** Who takes nothing of what we write. Those that log in have limits of their own. */
-  #tendWrites(pool: Pool, now: number): void {
-    const { settings, servers, clients } = pool;
-    const detail = `nothing was taken for ${formatDuration(settings.tcp_user_timeout)}`;
-    // Copies: closing one may hand another to a client that waits.
-    for (const server of [...servers.active, ...servers.being_canceled, ...servers.tested]) {
-      if (unmovedRule(server.stream.unmovedSince(now), now, settings)) server.close('tcp_user_timeout', detail);
+  /** Who says nothing, and who takes nothing of what we write: a part of them in each round, because there may be ten thousand. */
+  #tendClients(pool: Pool, now: number): void {
+    const { settings, clients } = pool;
+    const { client_idle_timeout: idleLimit, tcp_user_timeout: takeLimit } = settings;
+    if ((idleLimit === 0 && takeLimit === 0) || clients.active.length === 0) return;
+    let rounds = this.#rounds.get(pool);
+    if (rounds === undefined) {
+      rounds = new Rounds(CLIENT_ROUND_TICKS);
+      this.#rounds.set(pool, rounds);
     }
-    for (const client of [...clients.active]) {
-      if (unmovedRule(client.stream.unmovedSince(now), now, settings)) client.close('tcp_user_timeout', null, detail);
+    for (const client of rounds.next(clients.active)) {
+      // Gone, or waiting.
+      if (client.list !== clients.active) continue;
+      if (idleLimit > 0 && idleClientRule(client, now, settings)) {
+        const error = poolerError('client_idle_timeout', formatDuration(now - silentSince(client)));
+        client.close('client_idle_timeout', error);
+      } else if (takeLimit > 0 && unmovedRule(client.stream.unmovedSince(now), now, settings))
+        client.close('tcp_user_timeout', null, notTaken(pool));
+    }
+  }
+
+  /** Servers that take nothing. Those that log in have limits of their own. */
+  #tendWrites(pool: Pool, now: number): void {
+    const { settings, servers } = pool;
+    // A copy: closing one may hand another to a client that waits.
+    for (const server of [...servers.active, ...servers.being_canceled, ...servers.tested]) {
+      if (unmovedRule(server.stream.unmovedSince(now), now, settings)) server.close('tcp_user_timeout', notTaken(pool));
     }
   }
 
@@ -199,22 +243,12 @@ export class Janitor {
   #tendCancels(pool: Pool, now: number): void {
     const limit = pool.settings.cancel_wait_timeout;
     if (limit === 0) return;
-    for (const list of [pool.clients.waiting_cancel, pool.clients.active_cancel]) {
+    const { waiting_cancel, active_cancel } = pool.clients;
+    if (waiting_cancel.length + active_cancel.length === 0) return;
+    for (const list of [waiting_cancel, active_cancel]) {
       for (const client of list) {
         if (now - client.connectedAt >= limit) client.close('cancel_done', null, 'cancel_wait_timeout');
       }
-    }
-  }
-
-  #tendIdleClients(pool: Pool, now: number): void {
-    const limit = pool.settings.client_idle_timeout;
-    if (limit === 0) return;
-    for (const client of pool.clients.active) {
-      if (!idleClientRule(client, now, pool.settings)) continue;
-      client.close(
-        'client_idle_timeout',
-        poolerError('client_idle_timeout', formatDuration(now - silentSince(client))),
-      );
     }
   }
 
@@ -228,7 +262,9 @@ export class Janitor {
     }
     // Let in, but Postgres has not said yet what to tell it.
     for (const pool of this.#options.pools) {
-      for (const client of pool.clients.waiting) {
+      // Whoever is closed leaves the list. Thousands may wait: nothing is made for each of them.
+      for (let client = pool.clients.waiting.head, next = client; client !== null; client = next) {
+        next = client.next;
         if (client.isLoggingIn && now - client.connectedAt >= limit) client.close('client_login_timeout', error);
       }
     }
@@ -244,6 +280,10 @@ export class Janitor {
 /** Where there is another host to try, one that says nothing gets less time. */
 function loginLimits({ hosts, settings }: Pool): { readonly server_connect_timeout: number } {
   return { server_connect_timeout: hosts.loginLimitMs(settings.server_connect_timeout) };
+}
+
+function notTaken({ settings }: Pool): string {
+  return `nothing was taken for ${formatDuration(settings.tcp_user_timeout)}`;
 }
 
 function stampOf(server: Server, reason: HeldServerReason): number {

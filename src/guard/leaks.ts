@@ -51,7 +51,6 @@ interface Suspect {
 /** A leak whose server is still held. */
 interface OpenLeak {
   readonly leak: Leak;
-  readonly pool: Pool;
   readonly client: Client;
   readonly silentSince: number;
 }
@@ -60,6 +59,7 @@ interface OpenLeak {
 export const REMEMBERED = 200;
 /** A new waiter looks for a server to take back at most so often. */
 const RELIEF_INTERVAL_MS = 10;
+const NOBODY: readonly Suspect[] = [];
 /** Servers that a kind in quarantine may hold: one in so many of the pool, but at least one. */
 const QUARANTINE_SHARE = 10;
 
@@ -69,7 +69,7 @@ export class Leaks implements PoolGuard {
   readonly #clock: Clock;
   readonly #events: LeakEvents;
   readonly #waitingElsewhere: (pool: Pool) => number;
-  readonly #open = new Map<Server, OpenLeak>();
+  readonly #open = new Map<Pool, Map<Server, OpenLeak>>();
   readonly #recent: Leak[] = [];
   /** When each pool that has suspects was last relieved. */
   readonly #suspected = new Map<Pool, number>();
@@ -133,16 +133,18 @@ export class Leaks implements PoolGuard {
   tend(pool: Pool, now: number): void {
     const { guard, leak_detection_threshold: threshold, leak_reclaim } = pool.settings;
     const isOn = guard && threshold > 0;
-    const suspects = isOn ? this.#suspects(pool, now) : [];
+    const isHeld = pool.servers.active.length > 0;
+    const suspects = isOn && isHeld ? this.#suspects(pool, now) : NOBODY;
     this.applications.sample(pool, now);
-    this.#settle(pool, now);
+    if (this.#open.size > 0) this.#settle(pool, now);
     if (suspects.length === 0) {
       this.#suspected.delete(pool);
       return;
     }
     this.#suspected.set(pool, now);
     for (const suspect of suspects)
-      if (suspect.silentMs >= threshold && !this.#open.has(suspect.server)) this.#found(pool, suspect, threshold, now);
+      if (suspect.silentMs >= threshold && this.#open.get(pool)?.has(suspect.server) !== true)
+        this.#found(pool, suspect, threshold, now);
     if (leak_reclaim === 'never') return;
     if (leak_reclaim === 'always') {
       for (const suspect of suspects) if (suspect.silentMs >= threshold) this.#reclaim(pool, suspect, threshold, now);
@@ -222,8 +224,8 @@ export class Leaks implements PoolGuard {
   #reclaim(pool: Pool, suspect: Suspect, allowedMs: number, now: number): boolean {
     const { server, client, silentMs } = suspect;
     if (server.holder !== client) return false;
-    const leak = this.#open.get(server)?.leak ?? this.#record(pool, suspect, allowedMs, now);
-    this.#open.delete(server);
+    const leak = this.#open.get(pool)?.get(server)?.leak ?? this.#record(pool, suspect, allowedMs, now);
+    this.#close(pool, server);
     leak.life = 'reclaimed';
     leak.holder = holderRecord(pool, server, client, now, true);
     const detail = `${holderText(leak.holder)}; ${pool.clients.waiting.length} clients waited for one of ${pool.settings.pool_size} servers`;
@@ -235,8 +237,15 @@ export class Leaks implements PoolGuard {
   #found(pool: Pool, suspect: Suspect, allowedMs: number, now: number): void {
     const { server, client } = suspect;
     const leak = this.#record(pool, suspect, allowedMs, now);
-    this.#open.set(server, { leak, pool, client, silentSince: silentSince(server, client) });
+    const open = this.#open.get(pool) ?? new Map<Server, OpenLeak>();
+    this.#open.set(pool, open.set(server, { leak, client, silentSince: silentSince(server, client) }));
     this.#tell(leak);
+  }
+
+  #close(pool: Pool, server: Server): void {
+    const open = this.#open.get(pool);
+    open?.delete(server);
+    if (open?.size === 0) this.#open.delete(pool);
   }
 
   #record(pool: Pool, { server, client, kind, leakKind, silentMs }: Suspect, allowedMs: number, now: number): Leak {
@@ -265,15 +274,14 @@ export class Leaks implements PoolGuard {
 
   /** Leaks that have ended by themselves. */
   #settle(pool: Pool, now: number): void {
-    for (const [server, open] of this.#open) {
-      if (open.pool !== pool) continue;
+    for (const [server, open] of this.#open.get(pool) ?? []) {
       const { client, leak } = open;
       const isHeld = server.holder === client;
       if (isHeld && silentSince(server, client) === open.silentSince) {
         leak.holder = { ...leak.holder, heldMs: now - server.hold.since, silentMs: now - open.silentSince };
         continue;
       }
-      this.#open.delete(server);
+      this.#close(pool, server);
       leak.life = client.state === 'closed' ? 'client_gone' : 'returned_late';
       // Until it spoke again, or at most a tick later.
       leak.holder = { ...leak.holder, silentMs: Math.max((isHeld ? client.activeAt : now) - open.silentSince, 0) };

@@ -62,7 +62,7 @@ function chosen<R extends Row>(rows: readonly R[], query: ListQuery, states: rea
 }
 
 export function listClients(sources: Sources, query: ListQuery): ListPart<ClientTold> {
-  const { total, rows } = chosen(clientRows(sources), query, CLIENT_STATES);
+  const { total, rows } = chosen([...clientRows(sources)], query, CLIENT_STATES);
   return { time: iso(sources.wallNow), total, rows: rows.map(toldClient) };
 }
 

@@ -115,7 +115,7 @@ export function tellersOf(parts: ApiParts): Tellers {
         holders: toldHolders(sources).slice(0, MAX_ROWS),
         leaks: toldLeaks(sources, MAX_ROWS),
         applications: toldApplications(sources),
-        advice: sources.advisor.latest(sources.pools).slice(0, MAX_ROWS).map(toldAdvice),
+        advice: sources.advisor.latest().slice(0, MAX_ROWS).map(toldAdvice),
         events: tellEvents({ since, limit: MAX_EVENTS }),
         samples: looks.map((look) => tellHistory({ ...look, limit: 1 })?.[0] ?? null),
       };

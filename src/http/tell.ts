@@ -6,7 +6,7 @@ import type { Leak } from '../guard/leaks.ts';
 import type { AdviceRow } from '../observe/advice.ts';
 import { type EventEntry, toldEvent } from '../observe/event.ts';
 import type { HistorySample } from '../observe/history.ts';
-import { addOccupancy, noOccupancy, occupancyOf } from '../observe/occupancy.ts';
+import { addOccupancyOf, noOccupancy, occupancyOf } from '../observe/occupancy.ts';
 import {
   applicationRows,
   type ClientRow,
@@ -78,7 +78,7 @@ export function timeCountsOfAll({ pools, recentTimes }: Sources): TimeCounts {
 
 export function occupancyOfAll(sources: Sources): Occupancy {
   const sum = noOccupancy();
-  for (const pool of sources.pools) addOccupancy(sum, occupancyOf(poolRow(pool, sources.now)));
+  for (const pool of sources.pools) addOccupancyOf(sum, pool);
   return sum;
 }
 
@@ -112,7 +112,7 @@ export function poolPart(pool: Pool, sources: Sources): PoolPart {
       tested: servers.tested,
       login: servers.login,
     },
-    occupancy: occupancyOf(row),
+    occupancy: occupancyOf(pool),
     pinned: Object.fromEntries(row.pinned),
     maxWaitMs: round(row.maxWaitMs),
     isAway: row.isAway,

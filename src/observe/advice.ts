@@ -3,10 +3,12 @@
 import type { Advice } from '../advisor/advice.ts';
 import type { Measured } from '../advisor/measured.ts';
 import { mergeMeasured, tellMeasured } from '../advisor/merge-measured.ts';
-import { advise } from '../advisor/model.ts';
+import { advise, adviseInSteps } from '../advisor/model.ts';
+import type { Steps } from '../advisor/steps.ts';
 import { printable } from '../guard/exhaustion.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
+import { Turns } from '../util/turns.ts';
 import type { Logger } from './log.ts';
 import { Peaks } from './peaks.ts';
 import { Samples } from './samples.ts';
@@ -29,6 +31,11 @@ interface Known {
   readonly peaks: Peaks;
 }
 
+/** An advice that is being worked out. */
+interface UnderWay {
+  readonly pool: Pool;
+  readonly steps: Steps<Advice>;
+}
 type Names = Pick<Pool, 'database' | 'user'>;
 
 export interface AdviceRow {
@@ -40,6 +47,7 @@ export interface AdviceRow {
 export class Advisor {
   readonly #samples = new Samples();
   readonly #known = new WeakMap<Pool, Known>();
+  #underWay: UnderWay | null = null;
   readonly #triedAt = new WeakMap<Pool, number>();
   readonly #times: RecentTimes;
   readonly #log: Logger;
@@ -56,20 +64,33 @@ export class Advisor {
   /** From the timer. */
   tick(pools: Pools, now: number): void {
     this.#samples.tick(pools, now);
-    for (const pool of pools) {
+    this.#underWay ??= this.#begin(pools, now);
+    if (this.#underWay === null) return;
+    const { pool, steps } = this.#underWay;
+    const turns = new Turns();
+    let step = steps.next();
+    while (step.done !== true && !turns.isOver) step = steps.next();
+    if (step.done !== true) return; // the next tick goes on
+    this.#underWay = null;
+    this.#know(pool, step.value, now);
+    this.#remember(pool, now);
+    this.#tell(pool, now);
+  }
+
+  /** Of the next pool that is due; null: none is. */
+  #begin(pools: Pools, now: number): UnderWay | null {
+    for (const pool of this.#samples.pools) {
       if (now - (this.#triedAt.get(pool) ?? pool.createdAt) < INTERVAL_MS) continue;
-      if (this.#team !== null && this.#isAsking) return;
+      if (this.#team !== null && this.#isAsking) return null;
       this.#triedAt.set(pool, now);
       if (this.#team !== null) {
         void this.#askAll(pool, this.#team, now);
-        return;
+        return null;
       }
-      const advice = this.#work(pool, pools, now);
-      if (advice === null) continue;
-      this.#remember(pool, now);
-      this.#tell(pool, now);
-      return;
+      const measured = this.#measured(pool, pools, now);
+      if (measured !== null) return { pool, steps: adviseInSteps(measured) };
     }
+    return null;
   }
 
   /** Each worker works it out for its own pools; the first that has the pool tells the log. */
@@ -102,8 +123,8 @@ export class Advisor {
   }
 
   /** What is known already, for who looks each second. */
-  latest(pools: Pools): AdviceRow[] {
-    return [...pools].flatMap((pool) => {
+  latest(): AdviceRow[] {
+    return [...this.#samples.pools].flatMap((pool) => {
       const advice = this.#known.get(pool)?.advice;
       return advice === undefined ? [] : [{ database: pool.database, user: pool.user, advice }];
     });

@@ -1,11 +1,8 @@
 // The metrics of several workers as those of one pooler, in Prometheus' text.
 
-import { setImmediate as turn } from 'node:timers/promises';
 import { AggregatorRegistry, type Metric, type MetricObject, type Registry } from 'prom-client';
+import { Turns } from '../util/turns.ts';
 import type { MetricTold } from './team.ts';
-
-/** Clients are served between two parts of a scrape that take longer together. */
-const TURN_MS = 2;
 
 /**
  * What a sum of several workers would be nonsense of. prom-client's own metrics of a process are sums otherwise: the workers are one pooler, and what each
@@ -24,7 +21,7 @@ const PROCESS_AGGREGATORS: Readonly<Record<string, string>> = {
 /** What one worker tells: plain JSON. before: called before each part, since others may have come between two turns. */
 export async function tellMetrics(registries: readonly Registry[], before: () => void): Promise<MetricTold[]> {
   const told: MetricTold[] = [];
-  await inTurns(
+  await eachInTurn(
     registries.flatMap((registry) => registry.getMetricsAsArray()),
     async (metric) => {
       before();
@@ -41,20 +38,18 @@ export async function tellMetrics(registries: readonly Registry[], before: () =>
 export async function aggregateText(answers: readonly (readonly MetricTold[])[]): Promise<string> {
   const registry = AggregatorRegistry.aggregate(answers as unknown as Array<object>);
   const parts: string[] = [];
-  await inTurns(registry.getMetricsAsArray(), async ({ name }) => {
+  await eachInTurn(registry.getMetricsAsArray(), async ({ name }) => {
     parts.push(await registry.getSingleMetricAsString(name));
   });
   return `${parts.join('\n\n')}\n`;
 }
 
-/** Gives way to clients now and then. */
-export async function inTurns<Part>(parts: readonly Part[], work: (part: Part) => Promise<void>): Promise<void> {
-  let begunAt = performance.now();
+/** Clients are served between two parts that take long together. */
+export async function eachInTurn<Part>(parts: readonly Part[], work: (part: Part) => Promise<void>): Promise<void> {
+  const turns = new Turns();
   for (const part of parts) {
+    if (turns.isOver) await turns.giveWay();
     await work(part);
-    if (performance.now() - begunAt < TURN_MS) continue;
-    await turn();
-    begunAt = performance.now();
   }
 }
 

@@ -116,8 +116,10 @@ export class DatabaseStats {
   }
 }
 
+const ZEROS = Object.freeze(Object.fromEntries(COUNTERS.map((key) => [key, 0]))) as Totals;
+
 export function zeros(): Totals {
-  return Object.fromEntries(COUNTERS.map((key) => [key, 0])) as Totals;
+  return { ...ZEROS };
 }
 
 function add(all: Iterable<Totals>): Totals {

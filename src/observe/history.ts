@@ -1,9 +1,18 @@
 // The last quarter of an hour, second by second, of all pools together and of each: whoever looks has mostly come too late.
 
 import type { Pool } from '../pool/pool.ts';
-import { addCounts, type BucketCounts, type Histogram, LastMinute, quantile, since, total } from '../util/histogram.ts';
-import { addOccupancy, noOccupancy, OCCUPANCY_KEYS, type Occupancy, occupancyOf } from './occupancy.ts';
-import { poolRow, type Sources } from './snapshot.ts';
+import type { PoolStats } from '../pool/stats.ts';
+import {
+  addCounts,
+  BUCKETS,
+  type BucketCounts,
+  type Histogram,
+  LastMinute,
+  quantile,
+  total,
+} from '../util/histogram.ts';
+import { addOccupancy, addOccupancyOf, noOccupancy, OCCUPANCY_KEYS, type Occupancy } from './occupancy.ts';
+import type { Sources } from './snapshot.ts';
 
 export const INTERVAL_MS = 1_000;
 const SAMPLES = 900;
@@ -30,12 +39,39 @@ export interface HistorySample {
 }
 
 /** What a pool had counted at the last look. */
-interface Before {
-  readonly waits: BucketCounts;
-  readonly xacts: BucketCounts;
-  readonly xactCount: number;
-  readonly queryCount: number;
-  readonly refused: number;
+class Before {
+  readonly #waits = new Float64Array(BUCKETS);
+  readonly #xacts = new Float64Array(BUCKETS);
+  #assignmentCount = 0;
+  #waitTimeMs = 0;
+  #xactCount = 0;
+  #queryCount = 0;
+  #refused = 0;
+
+  /** Adds what it has counted since then. */
+  addTo(sum: Sum, stats: PoolStats): void {
+    const { xactCount, queryCount, serverAssignmentCount, waitTimeMs } = stats;
+    const refused = stats.waitTimeoutCount + stats.queueFullCount + stats.shedCount;
+    // Whoever waits either gets a server or has waited for some time.
+    if (serverAssignmentCount !== this.#assignmentCount || waitTimeMs !== this.#waitTimeMs)
+      addNews(sum.waits, stats.waits.counts, this.#waits);
+    if (xactCount !== this.#xactCount) addNews(sum.xacts, stats.xacts.counts, this.#xacts);
+    sum.xactCount += xactCount - this.#xactCount;
+    sum.queryCount += queryCount - this.#queryCount;
+    sum.refused += refused - this.#refused;
+    this.#assignmentCount = serverAssignmentCount;
+    this.#waitTimeMs = waitTimeMs;
+    this.#xactCount = xactCount;
+    this.#queryCount = queryCount;
+    this.#refused = refused;
+  }
+}
+
+function addNews(sum: Float64Array, counts: BucketCounts, before: Float64Array): void {
+  for (let i = 0; i < BUCKETS; i += 1) {
+    sum[i]! += counts[i]! - before[i]!;
+    before[i] = counts[i]!;
+  }
 }
 
 /** What is added up for one sample. */
@@ -113,40 +149,34 @@ export class History {
     if (now - this.#lastAt < INTERVAL_MS - 50) return;
     this.#lastAt = now;
     this.#late.tick(this.#lateness().counts, now);
-    const all = newSum(this.#lateness().counts.length);
+    const all = newSum();
     for (const pool of pools) this.#look(pool, sources, all);
     this.#all.push(sampleOf(all, sources.wallNow));
-    const there = new Set(pools);
-    for (const pool of this.#byPool.keys()) if (!there.has(pool)) this.#byPool.delete(pool);
+    for (const pool of this.#byPool.keys()) if (pool.state === 'closed') this.#byPool.delete(pool);
   }
 
   #look(pool: Pool, { now, wallNow }: Sources, all: Sum): void {
-    const { stats } = pool;
-    const row = poolRow(pool, now);
-    const own = newSum(stats.waits.counts.length);
-    const counted: Before = {
-      waits: stats.waits.counts.slice(),
-      xacts: stats.xacts.counts.slice(),
-      xactCount: stats.xactCount,
-      queryCount: stats.queryCount,
-      refused: stats.waitTimeoutCount + stats.queueFullCount + stats.shedCount,
-    };
-    const before = this.#before.get(pool) ?? NOTHING;
-    this.#before.set(pool, counted);
-    addOccupancy(own.occupancy, occupancyOf(row));
-    own.maxWaitMs = row.maxWaitMs;
-    own.waits.set(before === NOTHING ? counted.waits : since(counted.waits, before.waits));
-    own.xacts.set(before === NOTHING ? counted.xacts : since(counted.xacts, before.xacts));
-    own.xactCount = counted.xactCount - before.xactCount;
-    own.queryCount = counted.queryCount - before.queryCount;
-    own.refused = counted.refused - before.refused;
-    addSum(all, own);
-    let series = this.#byPool.get(pool);
-    if (series === undefined && this.#byPool.size < MAX_POOLS) {
-      series = new Series();
-      this.#byPool.set(pool, series);
+    let before = this.#before.get(pool);
+    if (before === undefined) {
+      before = new Before();
+      this.#before.set(pool, before);
     }
-    series?.push(sampleOf(own, wallNow));
+    const series = this.#seriesOf(pool);
+    const sum = series === null ? all : newSum();
+    addOccupancyOf(sum.occupancy, pool);
+    sum.maxWaitMs = Math.max(sum.maxWaitMs, pool.maxWaitMs(now));
+    before.addTo(sum, pool.stats);
+    if (series === null) return;
+    addSum(all, sum);
+    series.push(sampleOf(sum, wallNow));
+  }
+
+  #seriesOf(pool: Pool): Series | null {
+    const known = this.#byPool.get(pool);
+    if (known !== undefined || this.#byPool.size === MAX_POOLS) return known ?? null;
+    const series = new Series();
+    this.#byPool.set(pool, series);
+    return series;
   }
 
   /** Oldest first; pool null: all of them together. */
@@ -169,15 +199,12 @@ export class History {
   }
 }
 
-const NONE = new Float64Array(0);
-const NOTHING: Before = { waits: NONE, xacts: NONE, xactCount: 0, queryCount: 0, refused: 0 };
-
-function newSum(buckets: number): Sum {
+function newSum(): Sum {
   return {
     occupancy: noOccupancy(),
     maxWaitMs: 0,
-    waits: new Float64Array(buckets),
-    xacts: new Float64Array(buckets),
+    waits: new Float64Array(BUCKETS),
+    xacts: new Float64Array(BUCKETS),
     xactCount: 0,
     queryCount: 0,
     refused: 0,

@@ -9,6 +9,10 @@ export const MAX_APPLICATIONS = 200;
 /** Pairs of database and user; and databases. */
 export const MAX_POOLS = 200;
 
+export type PoolLabels = readonly [database: string, user: string];
+
+const OTHER_POOL: PoolLabels = [OTHER, OTHER];
+
 /** No label is as long: what lies beyond is not even looked at. */
 const MAX_READ = 256;
 
@@ -44,9 +48,9 @@ export class LabelNames {
     return this.#databases.admits(label) ? label : OTHER;
   }
 
-  pool(database: string, user: string): readonly [database: string, user: string] {
+  pool(database: string, user: string): PoolLabels {
     const labels = [labelOf(database), labelOf(user)] as const;
-    return this.#pools.admits(labels.join('\0')) ? labels : [OTHER, OTHER];
+    return this.#pools.admits(labels.join('\0')) ? labels : OTHER_POOL;
   }
 }
 

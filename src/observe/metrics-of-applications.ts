@@ -3,7 +3,7 @@
 import type { Families } from './families.ts';
 import type { Observer } from './observer.ts';
 import type { Picture } from './picture.ts';
-import { applicationRows, clientCounts } from './snapshot.ts';
+import { applicationRows } from './snapshot.ts';
 
 export function addApplications(families: Families, observer: Observer, picture: () => Picture): void {
   families.add(
@@ -58,9 +58,8 @@ export function addApplications(families: Families, observer: Observer, picture:
       labels: ['application_name', 'state'],
     },
     (add) => {
-      const { snapshot, labels } = picture();
-      for (const { application, state, count } of clientCounts(snapshot))
-        add([labels.application(application), state], count);
+      const { clients, labels } = picture();
+      for (const { application, state, count } of clients) add([labels.application(application), state], count);
     },
   );
 }

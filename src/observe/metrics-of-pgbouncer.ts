@@ -1,12 +1,12 @@
 // The names of PgBouncer's exporters (metrics_compat: pgbouncer): prometheus-community/pgbouncer_exporter, and Debian's prometheus-pgbouncer-exporter.
 // Dashboards and alerts that were made for these read the same numbers here.
 
-import { type DatabaseRow, databaseRows } from './databases.ts';
+import type { DatabaseRow } from './databases.ts';
 import type { Add, Families } from './families.ts';
 import type { LabelNames } from './label-names.ts';
-import { type Lists, lists } from './lists.ts';
+import type { Lists } from './lists.ts';
 import type { MetricsSources, Picture } from './picture.ts';
-import { clientCounts, type PoolRow } from './snapshot.ts';
+import type { PoolRow } from './snapshot.ts';
 
 type Numbers<Row> = readonly (readonly [name: string, help: string, value: (row: Row) => number])[];
 
@@ -102,7 +102,7 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
   addSame('version_info', 'Always 1.', ['version'], (add) => add([`pgsluice ${sources.version}`], 1));
   for (const [name, help, value] of CONFIG) addSame(name, help, [], (add) => add([], value(sources)));
   for (const [name, of] of LIST_NAMES) {
-    const fill = (into: Add) => into([], lists(sources.states, look().snapshot)[of]);
+    const fill = (into: Add) => into([], look().lists[of]);
     if (KNOWN_TO_ALL.has(of)) addSame(name, `${of} of SHOW LISTS.`, [], fill);
     else add('gauge', name, `${of} of SHOW LISTS.`, [], fill);
   }
@@ -123,8 +123,8 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
         'gauge',
         { name: `pgbouncer_${prefix}${name}`, help, labels: ['database', 'user'] },
         (add) => {
-          const { pools, labels } = look();
-          for (const row of pools) add(labels.pool(row.database, row.user), value(row));
+          const picture = look();
+          for (const row of picture.pools) add(picture.labelsOf(row), value(row));
         },
         merge,
       );
@@ -140,16 +140,16 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
 
   for (const [name, help, value] of DATABASES) {
     const fill = (into: Add) => {
-      const { snapshot, labels } = look();
-      for (const row of databaseRows(sources.states, snapshot)) into(databaseLabels(row, labels), value(row));
+      const { databases, labels } = look();
+      for (const row of databases) into(databaseLabels(row, labels), value(row));
     };
     if (name === 'current_connections') add('gauge', `databases_${name}`, help, DATABASE_LABELS, fill);
     else addSame(`databases_${name}`, help, DATABASE_LABELS, fill);
   }
   for (const [name, help, value] of DATABASES.slice(0, 2)) {
     addSame(name, help, ['database'], (add) => {
-      const { snapshot, labels } = look();
-      for (const row of databaseRows(sources.states, snapshot)) add([labels.database(row.database)], value(row));
+      const { databases, labels } = look();
+      for (const row of databases) add([labels.database(row.database)], value(row));
     });
   }
   add(
@@ -158,8 +158,8 @@ export function addPgbouncer(families: Families, sources: MetricsSources, look: 
     'Clients by who they are and what they do, as in SHOW CLIENTS.',
     ['database', 'user', 'application_name', 'state'],
     (add) => {
-      const { snapshot, labels } = look();
-      for (const { database, user, application, state, count } of clientCounts(snapshot))
+      const { clients, labels } = look();
+      for (const { database, user, application, state, count } of clients)
         add([...labels.pool(database, user), labels.application(application), state], count);
     },
   );

@@ -105,17 +105,16 @@ export function addPools(families: Families, picture: () => Picture): void {
   const addAll = (kind: 'counter' | 'gauge', rows: typeof POOL_COUNTERS) => {
     for (const [name, help, value] of rows) {
       families.add(kind, { name: `pgsluice_pool_${name}`, help, labels: LABELS }, (add) => {
-        const { pools, labels } = picture();
-        for (const row of pools) add(labels.pool(row.database, row.user), value(row));
+        const look = picture();
+        for (const row of look.pools) add(look.labelsOf(row), value(row));
       });
     }
   };
   const addAllBy = (kind: 'counter' | 'gauge', rows: typeof POOL_GAUGES_BY) => {
     for (const [name, help, label, values] of rows) {
       families.add(kind, { name: `pgsluice_pool_${name}`, help, labels: [...LABELS, label] }, (add) => {
-        const { pools, labels } = picture();
-        for (const row of pools)
-          for (const [key, value] of values(row)) add([...labels.pool(row.database, row.user), key], value);
+        const look = picture();
+        for (const row of look.pools) for (const [key, value] of values(row)) add([...look.labelsOf(row), key], value);
       });
     }
   };
@@ -133,8 +132,8 @@ export function addPools(families: Families, picture: () => Picture): void {
       labels: LABELS,
     },
     (add) => {
-      const { pools, labels } = picture();
-      for (const row of pools) add(labels.pool(row.database, row.user), row.maxWaitMs / 1000);
+      const look = picture();
+      for (const row of look.pools) add(look.labelsOf(row), row.maxWaitMs / 1000);
     },
     Math.max,
   );
@@ -144,8 +143,8 @@ export function addPools(families: Families, picture: () => Picture): void {
   for (const time of TIMES) {
     const name = `pgsluice_pool_${time}_duration_seconds`;
     families.addHistogram({ name, help: POOL_HISTOGRAMS[time], labels: LABELS }, (add) => {
-      const { pools, labels } = picture();
-      for (const row of pools) add(labels.pool(row.database, row.user), histogramOf(row, time));
+      const look = picture();
+      for (const row of look.pools) add(look.labelsOf(row), histogramOf(row, time));
     });
   }
 }

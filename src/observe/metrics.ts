@@ -1,7 +1,8 @@
 // What Prometheus reads: made from the snapshot when it asks, so that counting costs the data plane nothing more.
 
 import { Registry } from 'prom-client';
-import { aggregateText, inTurns, tellMetrics } from './aggregate.ts';
+import { Turns } from '../util/turns.ts';
+import { aggregateText, eachInTurn, tellMetrics } from './aggregate.ts';
 import { Families } from './families.ts';
 import { LabelNames } from './label-names.ts';
 import { addApplications } from './metrics-of-applications.ts';
@@ -9,8 +10,7 @@ import { addPgbouncer } from './metrics-of-pgbouncer.ts';
 import { addPools } from './metrics-of-pools.ts';
 import { addProcess } from './metrics-of-process.ts';
 import { addWorker } from './metrics-of-workers.ts';
-import type { MetricsSources, Picture } from './picture.ts';
-import { poolRows } from './snapshot.ts';
+import { type MetricsSources, Picture } from './picture.ts';
 import type { MetricTold } from './team.ts';
 
 export class Metrics {
@@ -46,11 +46,14 @@ export class Metrics {
 
   async #ownText(): Promise<string> {
     const parts: string[] = [];
+    const turns = new Turns();
     const picture = this.#look();
+    if (turns.isOver) await turns.giveWay();
+    await picture.countClients();
     const all = this.#registries().flatMap((registry) =>
       registry.getMetricsAsArray().map(({ name }) => ({ registry, name })),
     );
-    await inTurns(all, async ({ registry, name }) => {
+    await eachInTurn(all, async ({ registry, name }) => {
       this.#picture = picture; // another scrape may have come between two turns
       parts.push(await registry.getSingleMetricAsString(name));
     });
@@ -61,6 +64,7 @@ export class Metrics {
   /** What the aggregate of several workers is made from. */
   async told(): Promise<MetricTold[]> {
     const picture = this.#look();
+    await picture.countClients();
     const told = await tellMetrics(this.#registries(), () => {
       this.#picture = picture;
     });
@@ -74,7 +78,6 @@ export class Metrics {
   }
 
   #look(): Picture {
-    const snapshot = this.#sources.snapshot();
-    return { snapshot, pools: poolRows(snapshot), labels: this.#labels };
+    return new Picture(this.#sources.snapshot(), this.#labels, this.#sources.states);
   }
 }

@@ -1,6 +1,9 @@
 // What servers are doing, in the few words that a picture over time can carry.
 
-import type { PoolRow } from './snapshot.ts';
+import { holderState, isUnused } from '../guard/gaps.ts';
+import { clientOf } from '../guard/holders.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Server } from '../server/server.ts';
 
 export const OCCUPANCY_KEYS = ['running', 'idleInTransaction', 'pinned', 'idle', 'login', 'waiting'] as const;
 export type Occupancy = Record<(typeof OCCUPANCY_KEYS)[number], number>;
@@ -10,18 +13,28 @@ export function noOccupancy(): Occupancy {
 }
 
 /** Every server of the pool is counted once; `waiting` are clients. */
-export function occupancyOf({ holders, servers, clients }: PoolRow): Occupancy {
-  const idleInTransaction = holders.idle_in_transaction + holders.idle_in_failed_transaction + holders.half_sent_batch;
-  const pinned = holders.pinned + holders.session;
-  return {
-    // Also those whose client is gone while something is still under way.
-    running: servers.active + servers.active_cancel - idleInTransaction - pinned + servers.being_canceled,
-    idleInTransaction,
-    pinned,
-    idle: servers.idle + servers.used + servers.tested,
-    login: servers.login,
-    waiting: clients.waiting,
-  };
+export function addOccupancyOf(sum: Occupancy, { servers, clients }: Pool): void {
+  const { active, being_canceled, idle, used, tested, login } = servers;
+  for (let server = active.head; server !== null; server = server.next) sum[doingOf(server)] += 1;
+  // Also those whose client is gone while something is still under way.
+  sum.running += being_canceled.length;
+  sum.idle += idle.length + used.length + tested.length;
+  sum.login += login.length;
+  sum.waiting += clients.waiting.length;
+}
+
+function doingOf(server: Server): 'running' | 'idleInTransaction' | 'pinned' {
+  const client = clientOf(server);
+  if (client === null) return 'running';
+  const state = holderState(server, client);
+  if (isUnused(state)) return 'idleInTransaction';
+  return state === 'pinned' || state === 'session' ? 'pinned' : 'running';
+}
+
+export function occupancyOf(pool: Pool): Occupancy {
+  const occupancy = noOccupancy();
+  addOccupancyOf(occupancy, pool);
+  return occupancy;
 }
 
 export function addOccupancy(sum: Occupancy, other: Readonly<Occupancy>): void {

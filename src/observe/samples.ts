@@ -52,17 +52,21 @@ export class Samples {
 
   /** From the timer. */
   tick(pools: Pools, now: number): void {
-    const there = new Set(pools);
-    for (const pool of this.#pools.keys()) if (!there.has(pool)) this.#pools.delete(pool);
-    for (const pool of there) {
-      if (pool.settings.advice_wait_target === 0) {
-        this.#pools.delete(pool);
-        continue;
-      }
-      const known = this.#pools.get(pool);
-      if (known !== undefined) known.tick(now);
-      else if (this.#pools.size < MAX_POOLS) this.#pools.set(pool, new PoolSamples(pool, now));
+    for (const [pool, samples] of this.#pools) {
+      if (pool.state === 'closed' || pool.settings.advice_wait_target === 0) this.#pools.delete(pool);
+      else samples.tick(now);
     }
+    if (this.#pools.size === MAX_POOLS || this.#pools.size === pools.size) return;
+    for (const pool of pools) {
+      if (this.#pools.size === MAX_POOLS) return;
+      if (pool.settings.advice_wait_target > 0 && !this.#pools.has(pool))
+        this.#pools.set(pool, new PoolSamples(pool, now));
+    }
+  }
+
+  /** Those of which something is kept. */
+  get pools(): Iterable<Pool> {
+    return this.#pools.keys();
   }
 
   /** null: nothing is kept of this pool. */

@@ -60,7 +60,7 @@ export interface ClientCount {
   readonly user: string;
   readonly application: string;
   readonly state: ClientRowState;
-  readonly count: number;
+  count: number;
 }
 
 export interface ServerRow extends SocketFacts {
@@ -148,7 +148,9 @@ function compare(a: string, b: string): number {
 
 export function poolRow(pool: Pool, now: number): PoolRow {
   const { clients, servers, settings } = pool;
-  const canceled = [...servers.active].filter((server) => server.cancelsInFlight > 0).length;
+  let canceled = 0;
+  for (let server = servers.active.head; server !== null; server = server.next)
+    if (server.cancelsInFlight > 0) canceled += 1;
   const linked = servers.active.length;
   return Object.freeze({
     database: pool.database,
@@ -187,7 +189,14 @@ export function poolRow(pool: Pool, now: number): PoolRow {
   });
 }
 
-function holdersOf(pool: Pool): Record<HolderState, number> {
+/** Of pools in which nothing is held, which are most where there are many. */
+const NO_HOLDERS = Object.freeze(
+  Object.fromEntries(HOLDER_STATES.map((state) => [state, 0])) as Record<HolderState, number>,
+);
+const NO_PINS: PoolRow['pinned'] = new Map();
+
+function holdersOf(pool: Pool): PoolRow['holders'] {
+  if (pool.servers.active.length === 0) return NO_HOLDERS;
   const holders = Object.fromEntries(HOLDER_STATES.map((state) => [state, 0])) as Record<HolderState, number>;
   for (const server of pool.servers.active) {
     const client = clientOf(server);
@@ -197,6 +206,7 @@ function holdersOf(pool: Pool): Record<HolderState, number> {
 }
 
 function pinsOf(pool: Pool): ReadonlyMap<string, number> {
+  if (pool.servers.active.length === 0) return NO_PINS;
   const pins = new Map<string, number>();
   for (const server of pool.servers.active)
     for (const kind of kindNames(server.pins)) pins.set(kind, (pins.get(kind) ?? 0) + 1);
@@ -220,8 +230,9 @@ export function leakRows({ leaks }: Sources): readonly Leak[] {
   return leaks.recent;
 }
 
-export function clientRows(sources: Sources): readonly ClientRow[] {
-  return [...sources.clients].map((client) => clientRow(client, sources));
+/** Each is made when it is asked for: who makes pauses sees those that are there by then. */
+export function* clientRows(sources: Sources): Iterable<ClientRow> {
+  for (const client of sources.clients) yield clientRow(client, sources);
 }
 
 function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
@@ -251,21 +262,26 @@ function clientRow(client: Client, { now, wallNow }: Sources): ClientRow {
   });
 }
 
-/** How many clients there are that have logged in, by who they are and what they do. */
-export function clientCounts({ clients }: Sources): readonly ClientCount[] {
-  const counts = new Map<string, { -readonly [Key in keyof ClientCount]: ClientCount[Key] }>();
+/** How many clients there are that have logged in, by who they are and what they do. Yields after each client: who counts may make pauses. */
+export function* countClients({ clients }: Sources, counts: Map<string, ClientCount>): Iterable<null> {
   for (const client of clients) {
     const state = clientState(client);
-    if (state === 'login') continue;
-    const database = client.startup?.database ?? '';
-    const user = client.startup?.user ?? '';
-    const application = client.applicationName;
-    const key = `${database}\0${user}\0${application}\0${state}`;
-    const known = counts.get(key);
-    if (known === undefined) counts.set(key, { database, user, application, state, count: 1 });
-    else known.count += 1;
+    if (state !== 'login') count(client, state, counts);
+    yield null;
   }
-  return [...counts.values()];
+}
+
+function count(
+  { startup, applicationName: application }: Client,
+  state: ClientRowState,
+  counts: Map<string, ClientCount>,
+) {
+  const database = startup?.database ?? '';
+  const user = startup?.user ?? '';
+  const key = `${database}\0${user}\0${application}\0${state}`;
+  const known = counts.get(key);
+  if (known === undefined) counts.set(key, { database, user, application, state, count: 1 });
+  else known.count += 1;
 }
 
 function clientState(client: Client): ClientRowState {
@@ -284,11 +300,9 @@ function clientState(client: Client): ClientRowState {
 }
 
 export function serverRows(sources: Sources): readonly ServerRow[] {
-  const holders = new Map<Server, Client>();
-  for (const client of sources.clients) if (client.server !== null) holders.set(client.server, client);
   const rows: ServerRow[] = [];
   for (const pool of sources.pools) {
-    for (const server of pool.allServers()) rows.push(serverRow(pool, server, holders.get(server) ?? null, sources));
+    for (const server of pool.allServers()) rows.push(serverRow(pool, server, clientOf(server), sources));
     const { server: listening } = pool.listener;
     if (listening !== null) rows.push({ ...serverRow(pool, listening, null, sources), applicationName: LISTENS });
   }

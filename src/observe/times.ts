@@ -3,6 +3,7 @@
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 import { type BucketCounts, type Histogram, LastMinute, quantile, total, upperBound } from '../util/histogram.ts';
+import { Rounds } from '../util/rounds.ts';
 
 /** What is measured, in the order of a client's way. */
 export const TIMES = ['wait', 'hold', 'transaction', 'query'] as const;
@@ -40,14 +41,18 @@ export function histogramOf({ stats }: Pick<Pool, 'stats'>, time: TimeName): His
   }
 }
 
+/** In so many ticks each pool is looked at. */
+const ROUND_TICKS = 10;
+
 type Minutes = Readonly<Record<TimeName, LastMinute>>;
 
 export class RecentTimes {
   readonly #minutes = new WeakMap<Pool, Minutes>();
+  readonly #rounds = new Rounds<Pool>(ROUND_TICKS);
 
-  /** From the timer. */
+  /** From the timer. A slot is ten seconds: nobody minds which of the ticks of a second begins it. */
   tick(pools: Pools, now: number): void {
-    for (const pool of pools) {
+    for (const pool of this.#rounds.next(pools)) {
       const minutes = this.#minutes.get(pool) ?? newMinutes();
       this.#minutes.set(pool, minutes);
       for (const time of TIMES) minutes[time].tick(histogramOf(pool, time).counts, now);

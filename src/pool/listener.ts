@@ -21,6 +21,8 @@ export interface ListenerHost {
   readonly retryCeilingMs: number;
   mayListen(): LimitVerdict;
   openListener(startup: ReadonlyMap<string, string>, owner: ServerOwner): Server;
+  /** It is counted from now on. */
+  listenerOpened(): void;
   listenerLogin(server: Server): void;
   /** Its place is free. */
   listenerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void;
@@ -234,6 +236,7 @@ export class Listener implements ServerOwner, NotificationReader {
     this.server = this.#host.openListener(STARTUP, this);
     this.server.subscriber = this;
     this.#lists.login.append(this.server);
+    this.#host.listenerOpened();
   }
 
   /** Who waits for a marker can't go on. */

@@ -40,7 +40,13 @@ export function followName(pools: Iterable<Pool>, name: string, addresses: reado
 /** The names that have to be known. */
 export function namesInUse(pools: Iterable<Pool>): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const pool of pools) for (const { host } of pool.target.addresses) if (isName(host)) names.add(host);
+  let last: readonly Address[] | null = null;
+  for (const { target } of pools) {
+    // Databases of the entry "*" have the same ones.
+    if (target.addresses === last) continue;
+    last = target.addresses;
+    for (const { host } of last) if (isName(host)) names.add(host);
+  }
   return names;
 }
 

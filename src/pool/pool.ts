@@ -50,8 +50,12 @@ export interface PoolContext {
   cancel(server: Server, pool: Pool): void;
   /** Postgres has refused what the pool logs in with: it is read again. False: it comes from nowhere that could have another. */
   doubtPassword(pool: Pool): boolean;
+  /** A server is being opened: what limits over several pools count has changed. */
+  onOpened(pool: Pool): void;
   /** A server came or went: other pools of the database or user may open one now. */
   onCapacity(pool: Pool): void;
+  /** A server is idle, and nobody who waits in its pool took it: it may make room for others. */
+  onIdle(): void;
   /** The host of this server is a primary no more, or has become one. */
   onHostChanged(server: Server, isStandby: boolean): void;
   /** A client of this pool has changed the catalog of its database. */
@@ -571,7 +575,9 @@ export class Pool implements ServerOwner {
     // PgBouncer: server_check_delay 0 means each time. Who waits gets it as soon as it has answered.
     const isAsked = server_check_delay === 0 && server_check_query !== '';
     if (isSure || !isAsked) this.#serveWaiting();
-    if (!isAsked || server.list !== this.servers.idle) return;
+    if (server.list !== this.servers.idle) return;
+    this.#context.onIdle();
+    if (!isAsked) return;
     moveServer(server, this.servers, 'used');
     this.grow();
   }
@@ -613,6 +619,7 @@ export class Pool implements ServerOwner {
   #open(dedicated: ReadonlyMap<string, string> | null): Server {
     const server = this.#context.openServer(this, dedicated, this);
     this.servers.login.append(server);
+    this.#context.onOpened(this);
     return server;
   }
 
@@ -666,7 +673,12 @@ export class Pool implements ServerOwner {
     this.hosts.loggedIn(server.address, server.connectedAt);
     this.stats.serverLoginCount += 1;
     this.#context.events.serverLogin(this, server);
+    this.#loggedIn(server);
+    // It is no login any more: another one may begin.
     this.#context.onCapacity(this);
+  }
+
+  #loggedIn(server: Server): void {
     const owner = this.#dedicated.get(server);
     if (owner !== undefined) {
       this.#proven(server);
@@ -784,6 +796,7 @@ export class Pool implements ServerOwner {
       },
       mayListen: () => context.mayListen(this),
       openListener: (startup, owner) => context.openServer(this, startup, owner),
+      listenerOpened: () => context.onOpened(this),
       listenerLogin: (server) => {
         this.hosts.loggedIn(server.address, server.connectedAt);
         context.events.serverLogin(this, server);

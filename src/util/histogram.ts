@@ -59,9 +59,16 @@ export function total(counts: BucketCounts): number {
   return sum;
 }
 
+export function isSame(counts: BucketCounts, others: BucketCounts): boolean {
+  for (let i = 0; i < counts.length; i += 1) if (counts[i] !== others[i]) return false;
+  return true;
+}
+
 /** What came since `before`. */
 export function since(counts: BucketCounts, before: BucketCounts): Float64Array {
-  return Float64Array.from(counts, (count, i) => count - before[i]!);
+  const came = counts.slice();
+  for (let i = 0; i < came.length; i += 1) came[i]! -= before[i]!;
+  return came;
 }
 
 /** The value, in ms, below which this share of them lies: within its bucket as if they were spread evenly. 0: there are none. */
@@ -121,7 +128,9 @@ export class LastMinute {
   tick(counts: BucketCounts, now: number): void {
     if (now - this.#slotSince < SLOT_MS) return;
     this.#slotSince = now;
-    this.#slots.push(counts.slice());
+    const last = this.#slots.at(-1);
+    // Nothing came: most of many pools are quiet.
+    this.#slots.push(last !== undefined && isSame(counts, last) ? last : counts.slice());
     if (this.#slots.length > SLOTS) this.#slots.shift();
   }
 

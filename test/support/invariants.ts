@@ -14,6 +14,7 @@ function must(holds: boolean, what: string): void {
 export function expectInvariants(app: App): void {
   must(app.observer.bugs === 0, 'no internal error was raised');
   for (const pool of app.pools) expectPool(pool);
+  expectCounts(app);
   expectClients(app);
 }
 
@@ -75,6 +76,29 @@ function expectShares(pool: Pool, name: string, ordinary: readonly PoolClient[])
   must(held === pool.servers.active.length, `${name}: ${pool.servers.active.length} servers held, ${held} in shares`);
   for (const server of pool.allServers())
     must((server.hold.account !== null) === (server.state === 'active'), `${name} server ${server.id} has one account`);
+}
+
+/** What limits over several pools are held against is the sum of the lists. */
+function expectCounts({ pools }: App): void {
+  const sum = (isMeant: (pool: Pool) => boolean, of: (pool: Pool) => number) =>
+    [...pools].filter(isMeant).reduce((all, pool) => all + of(pool), 0);
+  const logins = sum(
+    () => true,
+    ({ servers }) => servers.login.length,
+  );
+  must(pools.logins === logins, `logins to Postgres: ${pools.logins} counted, ${logins} in lists`);
+  for (const { database, user } of pools) {
+    const ofDatabase = sum(
+      (pool) => pool.database === database,
+      ({ connectionCount }) => connectionCount,
+    );
+    const ofUser = sum(
+      (pool) => pool.user === user,
+      ({ connectionCount }) => connectionCount,
+    );
+    must(pools.serversOfDatabase(database) === ofDatabase, `${database}: its servers are counted`);
+    must(pools.serversOfUser(user) === ofUser, `${user}: the servers are counted`);
+  }
 }
 
 function expectClients(app: App): void {

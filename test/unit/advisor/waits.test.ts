@@ -1,10 +1,13 @@
 // How long clients would have waited with another number of servers.
 import { describe, expect, it } from 'vitest';
 import type { Slot } from '../../../src/advisor/measured.ts';
+import { allSteps } from '../../../src/advisor/steps.ts';
 import { drawsOf, lateShare, serversFor } from '../../../src/advisor/waits.ts';
 import { Random } from '../../../src/cli/demo/random.ts';
 import { Histogram } from '../../../src/util/histogram.ts';
 import { measure } from './workload.ts';
+
+const needed = (...of: Parameters<typeof serversFor>) => allSteps(serversFor(...of));
 
 function histogram(times: readonly number[]): Histogram {
   const made = new Histogram();
@@ -74,9 +77,9 @@ describe('the fewest servers', () => {
   it('for one that comes at a time is one, and no more than there may be', () => {
     const draws = new Float64Array(512).fill(10);
     const slots = Array.from({ length: 100 }, () => ({ ...quiet, arrivals: 1 }));
-    expect(serversFor(slots, draws, 50, 1, 40)).toBe(1);
+    expect(needed(slots, draws, 50, 1, 40)).toBe(1);
     expect(
-      serversFor(
+      needed(
         slots.map(() => burst),
         draws.fill(1_000),
         50,
@@ -90,7 +93,7 @@ describe('the fewest servers', () => {
     const slots = Array.from({ length: 400 }, (_, i) => (i % 20 === 0 ? burst : quiet));
     // 20 come within 100 ms and are held for 100 ms each: nearly all of them at once, if none may wait for 10 ms.
     const draws = new Float64Array(512).fill(100);
-    const [strict, loose] = [serversFor(slots, draws, 10, 1, 40), serversFor(slots, draws, 150, 1, 40)];
+    const [strict, loose] = [needed(slots, draws, 10, 1, 40), needed(slots, draws, 150, 1, 40)];
     expect(strict).toBeGreaterThanOrEqual(16);
     expect(loose).toBeLessThanOrEqual(12);
   });
