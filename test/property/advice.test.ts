@@ -235,7 +235,7 @@ describe('when more is asked for, never fewer servers are advised:', () => {
   });
 
   test('more clients come, as far as chance lets one tell', () => {
-    const rate = fc.double({ min: 1, max: 300, noNaN: true });
+    const rate = fc.double({ min: 5, max: 300, noNaN: true });
     fc.assert(
       fc.property(
         rate,
@@ -244,7 +244,7 @@ describe('when more is asked for, never fewer servers are advised:', () => {
         (few, times, holdMs) => {
           const of = (perSecond: number) =>
             sizeOf(measure({ poolSize: MOST_POOL, seconds: 30, rate: () => perSecond, holdMs }));
-          expect(of(few * times)).toBeGreaterThanOrEqual(of(few) - (times < 1.5 ? 1 : 0));
+          expect(of(few * times)).toBeGreaterThanOrEqual(of(few) - 1);
         },
       ),
       { numRuns: 100 },
