@@ -1,7 +1,10 @@
 // A storm of logins must not keep those who are served waiting: who comes in has so much of each turn of the event loop, and no more.
 
-/** A login costs about a tenth of a millisecond. What is served already waits for no more than this and one login. */
-const BUDGET_MS = 1;
+/**
+ * A login costs about a twentieth of a millisecond. What is served already waits for no more than this and one login, on its way there and on
+ * its way back. Of 1, 0.25 and 0.1 ms, the second had the best p99 of 2,000 transactions a second while 1,000 clients connect.
+ */
+const BUDGET_MS = 0.25;
 
 export interface LoggingIn {
   /** Bytes of its login: those that came while others had their turn. */

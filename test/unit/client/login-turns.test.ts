@@ -22,7 +22,7 @@ function stage(costMs: number) {
 }
 
 test('a login is taken at once when others have not used up the turn', () => {
-  const { logins, client, taken, held } = stage(0.4);
+  const { logins, client, taken, held } = stage(0.1);
   logins.take(client('a'), Buffer.from('1'));
   logins.take(client('b'), Buffer.from('1'));
   expect(taken).toEqual(['a1', 'b1']);
@@ -30,7 +30,7 @@ test('a login is taken at once when others have not used up the turn', () => {
 });
 
 test('who comes when the turn is used up waits for the next one, reads no further, and goes before those that come later', () => {
-  const { logins, client, taken, held, turn, waiting } = stage(0.6);
+  const { logins, client, taken, held, turn, waiting } = stage(0.15);
   for (const name of ['a', 'b', 'c', 'd', 'e']) logins.take(client(name), Buffer.from('1'));
   expect([taken, held]).toEqual([
     ['a1', 'b1'],
@@ -55,7 +55,7 @@ test('a login that costs more than a turn still has its turn', () => {
 });
 
 test('connections that were accepted share the turn with logins, in order', () => {
-  const { logins, client, taken, turn } = stage(0.6);
+  const { logins, client, taken, turn } = stage(0.15);
   const accept = (name: string) => logins.admit(() => client(name).takeLoginBytes(Buffer.from('0')));
   accept('a');
   logins.take(client('b'), Buffer.from('1'));
