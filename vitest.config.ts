@@ -48,6 +48,7 @@ export default defineConfig({
       suite('transparency', { postgres: true, testTimeout: 60_000, order: 1, isPatient: true }),
       suite('regress', { postgres: true, testTimeout: 30_000, order: 1, isPatient: true }),
       suite('session', { postgres: true, testTimeout: 30_000, order: 1, isPatient: true }),
+      suite('workers', { postgres: true, testTimeout: 60_000, order: 1, isPatient: true }),
       suite('browser', { postgres: true, testTimeout: 60_000, order: 4, alone: true }),
       suite('chaos', { testTimeout: 120_000 }),
       suite('packaging', { testTimeout: 120_000 }),

@@ -14,7 +14,7 @@ const suites = ['integration', 'transparency', 'drivers', 'regress', 'session'].
 const LONG = [
   'test/drivers/{pg,postgres-js}.test.ts',
   'test/integration/{calm,embedded-postgres,fairness,incident,wire-large}.test.ts',
-  'test/integration/{advice,guessing,libpq,login-storm,rotation,wait}.test.ts',
+  'test/integration/{advice,auth-query,guessing,libpq,login-storm,picture,rotation,wait}.test.ts',
   'test/integration/doctor/{certificates,planted,sound}.test.ts',
   'test/integration/{console-compare,exporter,http-access,http-api,http-events,pgbouncer-*,prometheus,top,traces}.test.ts',
   'test/integration/settings/**',

@@ -6,12 +6,12 @@ import { expect, test } from 'vitest';
 import type { z } from 'zod';
 import { SPECS, type Spec, type SpecName } from '../../src/http/specs.ts';
 import { workerOf } from '../../src/util/worker-number.ts';
+import { freePort } from '../integration/settings/free-port.ts';
 import { type Crew, startCrew } from '../support/crew.ts';
 import { ACTION_TOKEN, Api } from '../support/http-api.ts';
 import { readSamples, sumOf } from '../support/metrics-text.ts';
 import { useDatabase } from '../support/postgres.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { freePort } from './settings/free-port.ts';
 
 const db = useDatabase();
 const COMMAND = join(import.meta.dirname, '../../src/cli/pgsluice.ts');
