@@ -11,6 +11,7 @@ export class Batch {
   #end = 0;
   /** Its Sync was sent. */
   #isWhole = false;
+  /** Its bytes are its own, and it may be repeated. */
   #isCopied = false;
 
   get isWhole(): boolean {
@@ -36,11 +37,11 @@ export class Batch {
   settle(maxBytes: number): void {
     const buffer = this.#buffer;
     if (buffer === null || this.#isCopied) return;
-    const length = this.#end - this.#start;
-    if (length > maxBytes || !describes(buffer, this.#start, this.#end)) {
+    if (!this.mayRepeat(maxBytes)) {
       this.#buffer = null;
       return;
     }
+    const length = this.#end - this.#start;
     const copy = Buffer.allocUnsafe(length);
     buffer.copy(copy, 0, this.#start, this.#end);
     this.#buffer = copy;
@@ -54,9 +55,13 @@ export class Batch {
     this.#buffer = null;
   }
 
-  /** It is known, short enough, and asks for a description: who does not would take a new result for the old one. */
-  get mayRepeat(): boolean {
-    return this.#buffer !== null && this.#isCopied;
+  /**
+   * It is known, not longer than that, and asks for a description: who does not would take a new result for the old one. Where it
+   * waited for its server, its chunk was kept, and there was nothing to copy.
+   */
+  mayRepeat(maxBytes: number): boolean {
+    if (this.#buffer === null || this.#end - this.#start > maxBytes) return false;
+    return this.#isCopied || describes(this.#buffer, this.#start, this.#end);
   }
 
   /** Its bytes, given once. */

@@ -503,7 +503,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   }
 
   get mayRetry(): boolean {
-    return this.#reader.atBoundary && this.#batch.mayRepeat;
+    return this.#reader.atBoundary && this.#batch.mayRepeat(this.pool!.settings.retry_buffer);
   }
 
   onServerRetry(): void {

@@ -13,6 +13,7 @@ export class UnnamedStatement {
   #buffer: Buffer | null = null;
   #start = 0;
   #end = 0;
+  #isCopied = false;
 
   /** A Parse without a Bind so far. */
   get isOpen(): boolean {
@@ -25,11 +26,13 @@ export class UnnamedStatement {
     this.#buffer = last && end - start <= MAX_KEPT ? buffer : null;
     this.#start = start;
     this.#end = end;
+    this.#isCopied = false;
   }
 
   /** The chunk is the reader's no longer. */
   settle(): void {
-    if (this.#buffer === null) return;
+    if (this.#buffer === null || this.#isCopied) return;
+    this.#isCopied = true;
     this.#buffer = Buffer.from(this.#buffer.subarray(this.#start, this.#end));
     this.#start = 0;
     this.#end = this.#buffer.length;

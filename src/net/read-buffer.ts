@@ -99,7 +99,7 @@ export class ReadBuffer {
 /** Called with the socket as `this`. */
 export type OnRead = (this: Socket, bytes: number, buffer: Buffer) => boolean;
 
-/** Names of net.js, the same since Node 12.10. */
+/** What net.js calls the fields that its option onread sets. */
 interface Names {
   readonly buffer: symbol;
   readonly callback: symbol;

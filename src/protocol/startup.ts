@@ -34,16 +34,19 @@ export class StartupReader {
   /** The packet once it is whole, else null. What followed it waits in rest(). */
   push(chunk: Buffer): StartupPacket | null {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    const length = this.#bytes.length < 4 ? Number.POSITIVE_INFINITY : this.#bytes.readInt32BE(0);
-    if (length < 8 || (length > MAX_STARTUP_LENGTH && length !== Number.POSITIVE_INFINITY))
-      return invalid('invalid length of startup packet');
-    if (this.#bytes.length < length) {
-      if (this.#bytes === chunk) this.#bytes = Buffer.from(chunk); // which is the caller's
-      return null;
-    }
+    if (this.#bytes.length < 4) return this.#wait(chunk);
+    const length = this.#bytes.readInt32BE(0);
+    if (length < 8 || length > MAX_STARTUP_LENGTH) return invalid('invalid length of startup packet');
+    if (this.#bytes.length < length) return this.#wait(chunk);
     const packet = this.#bytes.subarray(4, length);
     this.#bytes = this.#bytes.subarray(length);
     return parseStartup(packet);
+  }
+
+  /** For the rest; the chunk is the caller's. */
+  #wait(chunk: Buffer): null {
+    if (this.#bytes === chunk) this.#bytes = Buffer.from(chunk);
+    return null;
   }
 
   /** Bytes received behind the packet; taken once. */
