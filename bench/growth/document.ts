@@ -6,19 +6,8 @@ const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
 const looked = ({ ms: took, cpuMs, blockMs }: Look) => `${ms(took)} / ${ms(cpuMs)} / ${ms(blockMs)}`;
 
 export function printed(point: Point): string {
-  const {
-    idleClients,
-    pools,
-    rate,
-    cpuUs,
-    delayP99Ms,
-    tickMs,
-    tickP95Ms,
-    longestTickMs,
-    scrape,
-    showPools,
-    showClients,
-  } = point;
+  const { idleClients, pools, rate, cpuUs, delayP99Ms } = point;
+  const { tickMs, tickP95Ms, longestTickMs, scrape, showPools, showClients } = point;
   return [
     `${idleClients} idle clients, ${pools} pools: ${rate.toFixed(0)}/s, ${cpuUs.toFixed(1)} us each, delay p99 ${ms(delayP99Ms)} ms`,
     `tick ${ms(tickMs)} ms, p95 ${ms(tickP95Ms)}, longest ${ms(longestTickMs)}; memory ${megabytes(point.memory)} MB; took / CPU / longest turn, ms:`,
@@ -27,29 +16,14 @@ export function printed(point: Point): string {
 }
 
 function row(point: Point): string {
-  const {
-    idleClients,
-    pools,
-    rate,
-    cpuUs,
-    delayP99Ms,
-    tickMs,
-    tickP95Ms,
-    longestTickMs,
-    scrape,
-    showPools,
-    showClients,
-  } = point;
   const cells = [
-    idleClients.toLocaleString('en'),
-    pools.toLocaleString('en'),
-    rate.toFixed(0),
-    cpuUs.toFixed(1),
-    ms(delayP99Ms),
-    `${ms(tickMs)} / ${ms(tickP95Ms)} / ${ms(longestTickMs)}`,
-    looked(scrape),
-    looked(showPools),
-    looked(showClients),
+    point.idleClients.toLocaleString('en'),
+    point.pools.toLocaleString('en'),
+    point.rate.toFixed(0),
+    point.cpuUs.toFixed(1),
+    ms(point.delayP99Ms),
+    [point.tickMs, point.tickP95Ms, point.longestTickMs].map(ms).join(' / '),
+    ...[point.scrape, point.showPools, point.showClients].map(looked),
     megabytes(point.memory),
   ];
   return `| ${cells.join(' | ')} |`;

@@ -18,6 +18,7 @@ export interface ListQuery {
 }
 
 type Row = ClientRow | ServerRow;
+type ToldRow = ClientTold | ServerTold;
 type Compare<R> = (a: R, b: R) => number;
 
 function fits(row: Row, { search, database, user, application, state }: ListQuery): boolean {
@@ -32,32 +33,67 @@ function fits(row: Row, { search, database, user, application, state }: ListQuer
   return texts.some((text) => text.toLowerCase().includes(wanted));
 }
 
-function compareBy(sort: string, states: readonly string[]): Compare<Row> {
-  switch (sort) {
-    case 'application':
-      return (a, b) => compareKeys(a.applicationName, b.applicationName);
-    case 'database':
-      return (a, b) => compareKeys(a.database, b.database);
-    case 'user':
-      return (a, b) => compareKeys(a.user, b.user);
-    case 'address':
-      return (a, b) => compareKeys(a.address, b.address) || a.port - b.port;
-    case 'connected':
-      return (a, b) => a.connectTime - b.connectTime;
-    case 'requested':
-      return (a, b) => a.requestTime - b.requestTime;
-    case 'waited':
-      return (a, b) => ('waitMs' in a && 'waitMs' in b ? a.waitMs - b.waitMs : 0);
-    default:
-      // Among those alike, who has been so for longest comes first.
-      return (a, b) => states.indexOf(a.state) - states.indexOf(b.state) || a.requestTime - b.requestTime;
+/** What the order of a row is made of beside its moments. */
+type Sortable = Pick<Row, 'address' | 'applicationName' | 'database' | 'id' | 'port' | 'user'> & {
+  readonly state: string;
+};
+
+/** Numbers, or texts of ISO 8601. */
+interface Moments<R> {
+  connected(row: R): number | string;
+  requested(row: R): number | string;
+  waited(row: R): number;
+}
+const MOMENTS: Moments<Row> = {
+  connected: (row) => row.connectTime,
+  requested: (row) => row.requestTime,
+  waited: (row) => ('waitMs' in row ? row.waitMs : 0),
+};
+const TOLD_MOMENTS: Moments<ToldRow> = {
+  connected: (row) => row.connectedAt,
+  requested: (row) => row.requestedAt,
+  waited: (row) => ('waitedMs' in row ? row.waitedMs : 0),
+};
+
+function compareBy<R extends Sortable>(
+  { sort, order }: ListQuery,
+  states: readonly string[],
+  { connected, requested, waited }: Moments<R>,
+): Compare<R> {
+  const compare = compareIn();
+  const sign = order === 'desc' ? -1 : 1;
+  return (a, b) => sign * compare(a, b) || a.id - b.id;
+
+  function compareIn(): Compare<R> {
+    switch (sort) {
+      case 'application':
+        return (a, b) => compareKeys(a.applicationName, b.applicationName);
+      case 'database':
+        return (a, b) => compareKeys(a.database, b.database);
+      case 'user':
+        return (a, b) => compareKeys(a.user, b.user);
+      case 'address':
+        return (a, b) => compareKeys(a.address, b.address) || a.port - b.port;
+      case 'connected':
+        return (a, b) => compareMoments(connected(a), connected(b));
+      case 'requested':
+        return (a, b) => compareMoments(requested(a), requested(b));
+      case 'waited':
+        return (a, b) => waited(a) - waited(b);
+      default:
+        // Among those alike, who has been so for longest comes first.
+        return (a, b) =>
+          states.indexOf(a.state) - states.indexOf(b.state) || compareMoments(requested(a), requested(b));
+    }
   }
 }
 
+function compareMoments(a: number | string, b: number | string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 function chosen<R extends Row>(rows: readonly R[], query: ListQuery, states: readonly string[]) {
-  const compare = compareBy(query.sort, states);
-  const sign = query.order === 'desc' ? -1 : 1;
-  const found = rows.filter((row) => fits(row, query)).sort((a, b) => sign * compare(a, b) || a.id - b.id);
+  const found = rows.filter((row) => fits(row, query)).sort(compareBy(query, states, MOMENTS));
   return { total: found.length, rows: found.slice(0, query.limit) };
 }
 
@@ -71,40 +107,11 @@ export function listServers(sources: Sources, query: ListQuery): ListPart<Server
   return { time: iso(sources.wallNow), total, rows: rows.map(toldServer) };
 }
 
-type ToldRow = ClientTold | ServerTold;
-
 /** The same order again, for rows of several workers. */
-export function compareClients({ sort, order }: ListQuery): Compare<ClientTold> {
-  return compareTold(sort, order, CLIENT_STATES);
+export function compareClients(query: ListQuery): Compare<ClientTold> {
+  return compareBy(query, CLIENT_STATES, TOLD_MOMENTS);
 }
 
-export function compareServers({ sort, order }: ListQuery): Compare<ServerTold> {
-  return compareTold(sort, order, SERVER_STATES);
-}
-
-function compareTold(sort: string, order: string, states: readonly string[]): Compare<ToldRow> {
-  const compare = compareToldBy(sort, states);
-  const sign = order === 'desc' ? -1 : 1;
-  return (a, b) => sign * compare(a, b) || a.id - b.id;
-}
-
-function compareToldBy(sort: string, states: readonly string[]): Compare<ToldRow> {
-  switch (sort) {
-    case 'application':
-      return (a, b) => compareKeys(a.applicationName, b.applicationName);
-    case 'database':
-      return (a, b) => compareKeys(a.database, b.database);
-    case 'user':
-      return (a, b) => compareKeys(a.user, b.user);
-    case 'address':
-      return (a, b) => compareKeys(a.address, b.address) || a.port - b.port;
-    case 'connected':
-      return (a, b) => compareKeys(a.connectedAt, b.connectedAt);
-    case 'requested':
-      return (a, b) => compareKeys(a.requestedAt, b.requestedAt);
-    case 'waited':
-      return (a, b) => ('waitedMs' in a && 'waitedMs' in b ? a.waitedMs - b.waitedMs : 0);
-    default:
-      return (a, b) => states.indexOf(a.state) - states.indexOf(b.state) || compareKeys(a.requestedAt, b.requestedAt);
-  }
+export function compareServers(query: ListQuery): Compare<ServerTold> {
+  return compareBy(query, SERVER_STATES, TOLD_MOMENTS);
 }

@@ -44,17 +44,14 @@ function expectMuch(tally: Tally): void {
 }
 
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const SHORT = { clients: 60, milliseconds: 9_000, seed: SEED, killEveryMs: 500, restartEveryMs: 5_000 };
 
 test(`nothing is lost, mixed up or left without an answer (CHAOS_SEED=${SEED})`, async () => {
   const { postgres, address } = await start();
   const tally = await runChaos({
     pooler: address,
     postgres,
-    clients: 60,
-    milliseconds: 9_000,
-    seed: SEED,
-    killEveryMs: 500,
-    restartEveryMs: 5_000,
+    ...SHORT,
     server: server!,
   });
   expectMuch(tally);
@@ -67,11 +64,7 @@ test(`the same with two workers (CHAOS_SEED=${SEED})`, async () => {
   const tally = await runChaos({
     pooler: command,
     postgres,
-    clients: 60,
-    milliseconds: 9_000,
-    seed: SEED,
-    killEveryMs: 500,
-    restartEveryMs: 5_000,
+    ...SHORT,
     server: server!,
   }).finally(() => command.stop());
   expectMuch(tally);
