@@ -134,6 +134,7 @@ export class App implements Respondent {
   readonly leaks: Leaks;
   readonly #answers: Answers;
   #maxClients: number;
+  #comingIn = 0;
   #https: HttpServer[] = [];
   readonly #crew: Crew | null;
   #nextServerId: number;
@@ -425,10 +426,17 @@ export class App implements Respondent {
 
   /** A connection came in, of which nothing was read. */
   accept(socket: Socket, isUnix = false): void {
+    this.#comingIn += 1;
     this.#host.loginTurns.admit(() => this.#admit(socket, isUnix));
   }
 
+  /** Connections that were accepted and wait for their turn: they are no clients yet. */
+  get comingIn(): number {
+    return this.#comingIn;
+  }
+
   #admit(socket: Socket, isUnix: boolean): void {
+    this.#comingIn -= 1;
     // A worker's socket may have ended while it waited.
     if (this.#stopping !== null || socket.destroyed) {
       socket.destroy();

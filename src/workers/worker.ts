@@ -144,7 +144,7 @@ export class Worker implements Crew, Team {
 
   #used(key: string): number {
     const { clients } = this.app;
-    if (key === ALL) return clients.size + this.#held;
+    if (key === ALL) return clients.size + this.app.comingIn + this.#held;
     const [of = '', name = ''] = key.split('\0', 2);
     const known = of === 'database' ? clients.countOfDatabase : clients.countOfUser;
     // Any of those that log in may be one.
