@@ -24,7 +24,7 @@ function suite(name: string, options: SuiteOptions = {}): TestProjectInlineConfi
       testTimeout,
       hookTimeout: 60_000,
       sequence: { groupOrder: order },
-      ...(alone ? { maxWorkers: 1 } : isPatient ? { maxWorkers: 4 } : {}),
+      ...(alone ? { maxWorkers: 1 } : isPatient ? { maxWorkers: 3 } : {}),
     },
   };
 }
