@@ -1,7 +1,7 @@
 // A socket with the two things the data plane needs beyond it: writes gathered per batch, and backpressure as a fact.
 //
-// Every write of a batch is one system call: relay() collects neighbouring slices of a chunk into one, flush() corks
-// the rest into a writev. Ownership: a buffer that was written must not be changed afterwards.
+// Every write of a batch is one system call: relay() collects neighbouring slices of a chunk into one, short ones are put
+// side by side, flush() corks the rest into a writev. Ownership: a buffer that was written must not be changed afterwards.
 
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -130,6 +130,13 @@ function giveBack(chunk: Buffer): void {
   if (!giveBackLarge(chunk)) (chunk.buffer as ArrayBuffer).transfer(0);
 }
 
+/** Slices that are together no longer than this are copied side by side: a plain write costs half a microsecond less than a writev. */
+const ASIDE_BYTES = 4_096;
+
+/** Where they are copied to, by one stream at a time: between its first slice and its flush(). */
+let aside = Buffer.allocUnsafeSlow(ASIDE_BYTES);
+let asideOwner: Stream | null = null;
+
 /** A closing connection is cut when for so long nothing moves on it, */
 const LINGER_MS = 5_000;
 /** and after so long whatever moves: a peer that trickles bytes would keep it for ever. */
@@ -146,6 +153,8 @@ export class Stream {
   #buffer: Buffer | null = null;
   #start = 0;
   #end = 0;
+  /** Bytes that are set aside and go before these. */
+  #asideBytes = 0;
   #corked = false;
   #over = false;
   #isTls = false;
@@ -307,13 +316,27 @@ export class Stream {
       this.#end = end;
       return;
     }
-    if (this.#buffer !== null) {
+    if (this.#buffer !== null && !this.#setAside(this.#buffer)) {
       this.gather();
       this.#writeRun();
     }
     this.#buffer = buffer;
     this.#start = start;
     this.#end = end;
+  }
+
+  /** False: it is too long, or another stream has the room. */
+  #setAside(buffer: Buffer): boolean {
+    const total = this.#asideBytes + this.#end - this.#start;
+    if (total > ASIDE_BYTES || !this.#mayUseAside) return false;
+    asideOwner = this;
+    buffer.copy(aside, this.#asideBytes, this.#start, this.#end);
+    this.#asideBytes = total;
+    return true;
+  }
+
+  get #mayUseAside(): boolean {
+    return asideOwner === null || asideOwner === this || asideOwner.#over;
   }
 
   /** What is written from here on leaves with the next flush(). */
@@ -337,8 +360,23 @@ export class Stream {
     this.#buffer = null;
     if (this.#over) return;
     if (this.#isTls && this.#socket.writableLength > 0) this.#wasBehind = true;
+    if (this.#asideBytes > 0 && this.#writeAside(buffer)) return;
     const whole = this.#start === 0 && this.#end === buffer.length;
     this.#socket.write(whole ? buffer : buffer.subarray(this.#start, this.#end));
+  }
+
+  /** True: the last slice went along. */
+  #writeAside(last: Buffer): boolean {
+    const total = this.#asideBytes + this.#end - this.#start;
+    const isAll = total <= ASIDE_BYTES;
+    if (isAll) last.copy(aside, this.#asideBytes, this.#start, this.#end);
+    else this.gather();
+    this.#socket.write(aside.subarray(0, isAll ? total : this.#asideBytes));
+    this.#asideBytes = 0;
+    asideOwner = null;
+    // What has not left still lies there.
+    if (this.#socket.writableLength > 0) aside = Buffer.allocUnsafeSlow(ASIDE_BYTES);
+    return isAll;
   }
 
   pauseReading(): void {

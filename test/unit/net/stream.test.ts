@@ -53,19 +53,67 @@ describe('a batch', () => {
     expect(write.mock.calls[0]![0]).toBe(chunk);
   });
 
-  it('of slices that lie apart leaves in one call to the system, in order', async () => {
+  it('of short slices that lie apart is one write of one slice, in order', async () => {
     const { stream, socket, peer } = await pair();
-    const writev = vi.spyOn(socket as Socket & { _writev: () => void }, '_writev');
+    const write = vi.spyOn(socket, 'write');
     const [one, two] = [bytes('0123456789'), bytes('abc')];
     stream.relay(one, 0, 2);
     stream.relay(one, 5, 6);
     stream.relay(two, 0, 3);
     stream.relay(one, 6, 7);
     stream.flush();
-    expect(writev).toHaveBeenCalledTimes(1);
+    expect(write.mock.calls.map(([slice]) => String(slice))).toEqual(['015abc6']);
     expect(socket.writableCorked).toBe(0);
     stream.end(null);
     expect(await readAll(peer)).toBe('015abc6');
+  });
+
+  it.each([[3_000], [9_000]])(
+    'of slices of %i bytes that lie apart leaves in one call to the system',
+    async (length) => {
+      const { stream, socket, peer } = await pair();
+      const writev = vi.spyOn(socket as Socket & { _writev: () => void }, '_writev');
+      const texts = ['a', 'b', 'c'].map((letter) => letter.repeat(length));
+      for (const text of texts) stream.relay(bytes(text), 0, length);
+      stream.flush();
+      expect(writev).toHaveBeenCalledTimes(1);
+      expect(socket.writableCorked).toBe(0);
+      stream.end(null);
+      expect(await readAll(peer)).toBe(texts.join(''));
+    },
+  );
+
+  it('of short slices is nobody else’s, whether both streams are at it or one has died over it', async () => {
+    const [first, second, third] = [await pair(), await pair(), await pair()];
+    const chunk = bytes('0123456789');
+    first.stream.relay(chunk, 0, 1);
+    second.stream.relay(chunk, 8, 9);
+    first.stream.relay(chunk, 2, 3);
+    second.stream.relay(chunk, 6, 7);
+    second.stream.flush();
+    third.stream.relay(chunk, 5, 6);
+    first.stream.destroy();
+    third.stream.relay(chunk, 3, 4);
+    const write = vi.spyOn(third.socket, 'write');
+    third.stream.flush();
+    expect(write.mock.calls.map(([slice]) => String(slice))).toEqual(['53']);
+    third.stream.relay(chunk, 9, 10);
+    third.stream.flush();
+    for (const { stream } of [second, third]) stream.end(null);
+    expect(await Promise.all([second, third].map(({ peer }) => readAll(peer)))).toEqual(['86', '539']);
+  });
+
+  it('of short slices that the peer has no room for is kept as it was', async () => {
+    const { stream, peer } = await pair();
+    const written = fill(stream);
+    const chunk = bytes('0123456789');
+    for (let i = 0; i < 10; i += 1) {
+      stream.relay(chunk, i, i + 1);
+      stream.relay(chunk, 9 - i, 10 - i);
+      stream.flush();
+    }
+    stream.end(null);
+    expect((await readAll(peer)).slice(written)).toBe('09182736455463728190');
   });
 
   it('is nothing when nothing was relayed', async () => {
