@@ -2,7 +2,7 @@
 // RFC 5802 (SCRAM), 7677 (SHA-256); the steps live in client-scram.ts and client-password.ts.
 // Postgres: ClientAuthentication, CheckPasswordAuth, CheckPWChallengeAuth (auth.c), mock_scram_secret (auth-scram.c).
 // PgBouncer: check_client_passwd, scram_client_first, scram_client_final (client.c).
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import type { ClientAuthFlow, ClientAuthStep } from './client-auth-step.ts';
 import { ClientMd5, ClientPlain } from './client-password.ts';
 import { ClientScram, type ScramSource } from './client-scram.ts';
@@ -26,13 +26,13 @@ export interface ClientAuthOptions {
   /** What method md5 asks of a user without a secret: choose what it asks of most others, so that strangers don't stand out. */
   readonly strangersGet?: Asked;
   /** Makes the salts of users that have no verifier; random for each process by default. */
-  readonly saltKey?: Buffer;
+  readonly saltKey?: KeyObject;
   /** For tests: the salt of md5, our half of the nonce of SCRAM. */
   readonly randomBytes?: (size: number) => Buffer;
   readonly nonce?: () => string;
 }
 
-const processSaltKey = randomBytes(32);
+const processSaltKey = createSecretKey(randomBytes(32));
 
 /** Starts a login. Whether a user exists at all matters to trust, and not to any: the caller decides that one. */
 export function createClientAuth(options: ClientAuthOptions): ClientAuth {

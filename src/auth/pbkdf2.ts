@@ -1,6 +1,6 @@
 // SaltedPassword: the expensive step of SCRAM, off the event loop, once per (password, salt, iterations).
 // RFC 5802 section 3 (Hi), RFC 4013 (SASLprep), RFC 7677. Postgres: scram_SaltedPassword (scram-common.c), pg_saslprep (saslprep.c).
-import { createHmac, pbkdf2, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, pbkdf2, randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { saslprep } from '@mongodb-js/saslprep';
 import { maxScramIterations } from './scram.ts';
@@ -19,7 +19,7 @@ const MAX_DERIVATIONS = Math.min(Math.max(availableParallelism() - 1, 1), 3);
  */
 export class SaltedPasswords {
   readonly #maxEntries: number;
-  readonly #hashKey = randomBytes(32);
+  readonly #hashKey = createSecretKey(randomBytes(32));
   readonly #derived = new Map<string, Buffer>();
   readonly #deriving = new Map<string, Promise<Buffer>>();
 

@@ -3,7 +3,7 @@
 // Postgres: src/common/scram-common.c, and read_attr_value, read_any_attr, is_scram_printable in auth-scram.c.
 //
 // SCRAM text is held as latin1 strings: one character is one byte, so what is signed is what was on the wire.
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export const scramMechanism = 'SCRAM-SHA-256';
 
@@ -55,20 +55,25 @@ export function scramNonce(): string {
 }
 
 export function clientKeyOf(saltedPassword: Buffer): Buffer {
-  return createHmac('sha256', saltedPassword).update('Client Key').digest();
+  return hmac(saltedPassword, 'Client Key');
 }
 
 export function serverKeyOf(saltedPassword: Buffer): Buffer {
-  return createHmac('sha256', saltedPassword).update('Server Key').digest();
+  return hmac(saltedPassword, 'Server Key');
 }
 
 export function storedKeyOf(clientKey: Buffer): Buffer {
-  return createHash('sha256').update(clientKey).digest();
+  return hash('sha256', clientKey, 'buffer');
+}
+
+/** Node 24 throws and catches an error inside for a key that is a Buffer: 11 us instead of 3. */
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', createSecretKey(key)).update(text, 'latin1').digest();
 }
 
 /** ClientSignature (key: StoredKey) or ServerSignature (key: ServerKey) over the AuthMessage, given as latin1. */
 export function scramSignature(key: Buffer, authMessage: string): Buffer {
-  return createHmac('sha256', key).update(authMessage, 'latin1').digest();
+  return hmac(key, authMessage);
 }
 
 /** ClientProof from ClientKey and ClientSignature, and ClientKey back from ClientProof. Both are 32 bytes. */

@@ -103,7 +103,7 @@ describe('SCRAM-SHA-256', () => {
     expect(saltOf({ secret: null })).toBe(stranger);
     expect(saltOf({ secret: 'pencil' })).toBe(stranger);
     expect(saltOf({ secret: null, user: 'bob' })).not.toBe(stranger);
-    expect(saltOf({ secret: null, saltKey: Buffer.alloc(32) })).not.toBe(stranger);
+    expect(saltOf({ secret: null, saltKey: createSecretKey(Buffer.alloc(32)) })).not.toBe(stranger);
   });
 
   it('extends the nonce differently each time', () => {
