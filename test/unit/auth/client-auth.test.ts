@@ -1,5 +1,5 @@
 // Clients that log in: those who may, those who may not, and what each of them gets to see.
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type ClientAuth, type ClientAuthOptions, createClientAuth } from '../../../src/auth/client-auth.ts';
 import {
