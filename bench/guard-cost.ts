@@ -1,7 +1,8 @@
 // node bench/guard-cost.ts [--a guard=on] [--b guard=off] [--pairs 15] [--seconds 4] [--script both]: what a setting costs: user CPU of pgsluice
 // per transaction of pgbench, a against b in alternating pairs, as a ratio with its 95 % interval. Each pair has processes of
-// its own: one process may be some percent slower than another one like it for all its life. --a-tree DIR, --b-tree DIR: another
-// checkout, for what a change costs.
+// its own: one process may be some percent slower than another one like it for all its life. --toggle: one process for both of a
+// pair, reloaded between its turns, which takes that difference away. --a-tree DIR, --b-tree DIR: another checkout, for what a
+// change costs.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     b: { type: 'string', default: 'guard=off' },
     'a-tree': { type: 'string', default: '.' },
     'b-tree': { type: 'string', default: '.' },
+    toggle: { type: 'boolean', default: false },
     pairs: { type: 'string', default: '15' },
     seconds: { type: 'string', default: '4' },
     /** How often each of a pair is measured, in turns. */
@@ -105,20 +107,25 @@ const start = (settings: string, tree: string) =>
 /** What each has cost over its turns. */
 async function measurePair(flags: readonly string[], isSwapped: boolean): Promise<[Cost, Cost]> {
   const a = await start(values.a, values['a-tree']);
-  const b = await start(values.b, values['b-tree']);
+  const b = values.toggle ? a : await start(values.b, values['b-tree']);
+  const settings = [values.a, values.b].map((text) => ({ ...common, ...settingsOf(text) }));
+  const turnTo = async (i: 0 | 1) => {
+    if (values.toggle) await a.reload(settings[i]!);
+    return i === 0 ? a : b;
+  };
   try {
     // Warm: the code is compiled, the pools are full.
-    for (const pooler of [a, b]) await measure(pooler, flags, values.seconds);
+    for (const i of [0, 1] as const) await measure(await turnTo(i), flags, values.seconds);
     const costs: [Cost[], Cost[]] = [[], []];
     for (let turn = 0; turn < Number(values.turns); turn += 1) {
       // Who goes first alternates, so that a machine that slows down favours nobody.
       const order = (turn % 2 === 1) === isSwapped ? ([0, 1] as const) : ([1, 0] as const);
-      for (const i of order) costs[i].push(await measure(i === 0 ? a : b, flags, values.seconds));
+      for (const i of order) costs[i].push(await measure(await turnTo(i), flags, values.seconds));
     }
     return [sum(costs[0]), sum(costs[1])];
   } finally {
     await a.stop();
-    await b.stop();
+    if (b !== a) await b.stop();
   }
 }
 

@@ -75,7 +75,8 @@ export function workloads({ pgbench, psql, copyMegabytes }: Tools): Workload[] {
     unit: 'logins',
     auth,
     ...(isEncrypted && { isEncrypted }),
-    run: (one, seconds) => bench(one, seconds, ['-S', '-C', '-c', '8', '-j', '2'], isEncrypted),
+    // A thread for each client: pgbench waits for a connection, and its other clients on that thread with it.
+    run: (one, seconds) => bench(one, seconds, ['-S', '-C', '-c', '8', '-j', '8'], isEncrypted),
   });
   const copy = (name: string, sql: string, input: string | null): Workload => ({
     name,

@@ -24,6 +24,8 @@ export interface RunningCommand extends Target {
   readonly child: ChildProcess;
   /** Memory of the process in use, in bytes. */
   rss(): number;
+  /** Other settings from now on: all of its file but what startCommand adds by itself. */
+  reload(settings: Record<string, unknown>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,15 +52,16 @@ export async function startCommand(
   const { host, user, password, database } = target;
   const dir = mkdtempSync(join(tmpdir(), 'pgsluice-command-'));
   const file = join(dir, 'pgsluice.yaml');
-  const tree = {
+  const treeOf = (more: Record<string, unknown>) => ({
     listen_port: port,
     http_listen_port: 0,
     log_level: 'error',
     databases: { [database]: { host, port: target.port } },
     users: { [user]: { password } },
-    ...settings,
-  };
-  writeFileSync(file, stringify(tree));
+    admin_users: [user],
+    ...more,
+  });
+  writeFileSync(file, stringify(treeOf(settings)));
   const child = spawn(process.execPath, ['--disable-sigusr1', command, 'run', '--config', file], {
     stdio: ['ignore', onLine === null ? 'inherit' : 'pipe', 'inherit'],
   });
@@ -69,6 +72,10 @@ export async function startCommand(
     ...address,
     child,
     rss: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
+    reload: async (more) => {
+      writeFileSync(file, stringify(treeOf(more)));
+      await queryOn({ ...address, database: 'pgbouncer' }, 'RELOAD');
+    },
     stop: async () => {
       const ended = new Promise((done) => child.once('exit', done));
       if (child.exitCode === null && child.kill('SIGQUIT')) await ended;
