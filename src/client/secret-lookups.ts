@@ -103,7 +103,7 @@ export class SecretLookups {
         context.events.serverLogin(pool, server);
       },
       closed: (server, reason, error) => {
-        if (server.connectedAt === 0) pool.hostFailed(server, reason, error);
+        if (server.connectedAt === 0) pool.outage.hostFailed(server.address, reason, error);
         context.events.serverClosed(pool, server, reason, error);
       },
       doubtPassword: () => context.doubtPassword(pool),

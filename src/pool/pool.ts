@@ -1,30 +1,28 @@
 // The servers of one (database, user) pair and the clients that wait for them: who gets which server and when.
 //
-// State is list membership, so every count is a length. checkout() and release() make and end a link; everything else
-// is about having the right number of servers.
+// State is list membership, so every count is a length. checkout() and release() make and end a link. What is not on the
+// way of a query has rooms of its own: openings.ts has the right number of servers, outage.ts what becomes of failed logins,
+// upkeep.ts what a server is asked before a client gets it, overload.ts who is not let into the queue.
 
 import type { ScramKeys } from '../auth/scram.ts';
 import type { DatabaseTarget } from '../config/config.ts';
 import type { EffectiveSettings } from '../config/effective.ts';
-import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import type { Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
-import { CURRENT_ROLE_QUERY, RoleReader, reportedRole } from '../server/session-attrs.ts';
+import { reportedRole } from '../server/session-attrs.ts';
 import { moveServer, type ServerLists, serverLists } from '../server/states.ts';
 import { CustomNames } from '../session/custom-names.ts';
-import { CatalogReader, catalogQuery, FINGERPRINT_QUERY, FingerprintReader } from '../session/functions.ts';
-import { partsToInspect } from '../session/inspection.ts';
 import { type Lexicon, POSTGRES_LEXICON } from '../session/lexicon.ts';
-import { sessionPolicy } from '../session/policy.ts';
 import { PreparedStatements } from '../session/prepared.ts';
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import { List } from '../util/list.ts';
-import { isAway, retryDelayMs } from './backoff.ts';
-import type { Failure, HostChooser, Hosts } from './hosts.ts';
+import type { HostChooser, Hosts } from './hosts.ts';
 import type { LimitVerdict } from './limits.ts';
 import { Listener, type ListenerHost } from './listener.ts';
+import { type OpeningHost, Openings } from './openings.ts';
+import { neverServed, Outage } from './outage.ts';
 import { type Explanation, Overload } from './overload.ts';
 import { intervalMs } from './pace.ts';
 import type { PoolClient, PoolClientState } from './pool-client.ts';
@@ -32,6 +30,7 @@ import { Queue } from './queue.ts';
 import { StartupReports } from './startup-reports.ts';
 import { movePool, PoolState } from './states.ts';
 import { PoolStats } from './stats.ts';
+import { Upkeep, type UpkeepHost } from './upkeep.ts';
 
 /** What a pool asks of the house around it. */
 export interface PoolContext {
@@ -91,45 +90,8 @@ export interface PoolEvents {
   serverQuestionFailed(pool: Pool, server: Server, question: string, error: ErrorFields): void;
 }
 
-/** Ends of a server that has never served: as good as a login that failed, and no reason to try again at once. */
-const NEVER_SERVED: ReadonlySet<ServerCloseReason> = new Set([
-  'eof',
-  'internal_error',
-  'protocol_violation',
-  'question_failed',
-  'server_check_timeout',
-  'socket_error',
-]);
-
 /** Postgres: ERRCODE_READ_ONLY_SQL_TRANSACTION. */
 const READ_ONLY_TRANSACTION = '25006';
-
-const OPEN_TRANSACTION: ErrorFields = { severity: 'ERROR', sqlstate: '25001', message: '' };
-
-/** invalid_password, and invalid_authorization_specification, which PAM and our own side say. */
-const REFUSED_PASSWORD = new Set(['28P01', '28000']);
-/** A password that is changed in two places is not the same in both for a moment: clients wait for so long. */
-const ROTATION_MS = 5_000;
-
-/** From a retry that is due to a served client: a tick of the janitor and a login, with a busy machine. server_login_retry holds them too. */
-const RETRY_LAG_MS = 250;
-/** A server_reset_query without it leaves what was set: the next client's session is made from there. */
-const RESETS_ALL = /\b(discard|reset)\s+all\b/i;
-
-/** What undoes a pin, and nothing else. */
-const RESETS: readonly (readonly [pin: number, sql: string])[] = [
-  [Suspect.Temp, 'DISCARD TEMP'],
-  [Suspect.AdvisoryLock, 'SELECT pg_catalog.pg_advisory_unlock_all()'],
-  [Suspect.HoldCursor, 'CLOSE ALL'],
-  [Suspect.Listen, 'UNLISTEN *'],
-  [Suspect.Sequence, 'DISCARD SEQUENCES'],
-];
-const SMALL_RESETS = RESETS.reduce((mask, [pin]) => mask | pin, 0);
-/** A loaded library, the seed of random(). */
-const NOT_UNDOABLE = Suspect.Load | Suspect.Seed;
-
-/** Functions that others make are known after this time. */
-const CATALOG_TTL_MS = 60_000;
 
 /** How many idle servers are looked at for one whose parameters fit already. */
 const FITTING_SCAN = 8;
@@ -152,28 +114,18 @@ export class Pool implements ServerOwner {
     active_cancel: new List(),
   };
 
-  /** Postgres' answer to the last login that failed; null since one worked. */
-  lastLoginError: ErrorFields | null = null;
-  /** The last failure was a refusal (wrong password, no such database), not an absence. */
-  isRefused = false;
-  loginFailures = 0;
-  /** When the first of them was. */
-  #awaySince = 0;
-  /** No login before this stamp. */
-  retryAt = 0;
   /** What a client is told at login, and has from then on. */
   readonly reports = new StartupReports();
-  /** The words that a statement is searched for: with the functions of this database once the first server has logged in. */
+  /** The words that a statement is searched for: with the functions of this database once the upkeep has read them. */
   lexicon: Lexicon = POSTGRES_LEXICON;
   readonly prepared = new PreparedStatements();
   /** Where its next server goes to. */
   readonly hosts: HostChooser;
+  /** What its failed logins come to. */
+  readonly outage: Outage;
   /** LISTEN for all its clients. */
   readonly listener: Listener;
   readonly customNames = new CustomNames();
-  /** Of the catalog that the lexicon was made from; null when it is to be read again whatever it says. */
-  #fingerprint: string | null = null;
-  #catalogReadAt = Number.NEGATIVE_INFINITY;
   /** Keys that let us log in to Postgres as a client whose plaintext we don't have (SCRAM pass-through). */
   scramKeys: ScramKeys | null = null;
   /** What a client typed (auth_type plain), where no secret is stored that Postgres would accept. */
@@ -190,13 +142,13 @@ export class Pool implements ServerOwner {
 
   readonly #context: PoolContext;
   readonly #overload: Overload;
-  /** Servers that are opened for one client only (replication), and the clients that still wait for theirs. */
-  readonly #dedicated = new Map<Server, PoolClient>();
-  readonly #dedicatedQueue = new Set<PoolClient>();
+  readonly #upkeep: Upkeep;
+  readonly #openings: Openings;
+  /** Both are those of #openings: at hand here, since release() asks each time. */
+  readonly #dedicated: Map<Server, PoolClient>;
+  readonly #dedicatedQueue: Set<PoolClient>;
   /** An idle server is being evicted: the room is not for whoever grow() would take it for. */
   #isMakingRoom = false;
-  /** What a server reports right after its login: a change makes the cached reports stale. */
-  #loginReport: ReadonlyMap<string, string> = new Map();
 
   constructor(
     database: string,
@@ -211,6 +163,11 @@ export class Pool implements ServerOwner {
     this.settings = settings;
     this.#context = context;
     this.hosts = context.hosts.chooser();
+    this.outage = new Outage(this, context.clock, () => context.doubtPassword(this));
+    this.#upkeep = new Upkeep(this, this.#upkeepHost(context));
+    this.#openings = new Openings(this, this.#openingHost(context));
+    this.#dedicated = this.#openings.dedicated;
+    this.#dedicatedQueue = this.#openings.dedicatedQueue;
     this.listener = new Listener(this.#listenerHost(context));
     this.#overload = new Overload(this, () => context.guard.explain(this));
     this.createdAt = context.clock.now();
@@ -252,6 +209,11 @@ export class Pool implements ServerOwner {
     return pinned;
   }
 
+  /** Postgres' answer to the last login that failed; null since one worked. */
+  get lastLoginError(): ErrorFields | null {
+    return this.outage.lastError;
+  }
+
   get clientCount(): number {
     return this.clients.active.length + this.clients.waiting.length;
   }
@@ -285,7 +247,7 @@ export class Pool implements ServerOwner {
   /** The client is on the waiting list now: see to it that a server comes, or refuse it when none can. */
   await(client: PoolClient): void {
     if (client.dedicated !== null) this.#dedicatedQueue.add(client);
-    if (this.#failsFast) client.onRefused(this.loginError());
+    if (this.#failsFast) client.onRefused(this.outage.error());
     else {
       this.grow();
       this.#context.guard.clientWaits(this);
@@ -300,24 +262,11 @@ export class Pool implements ServerOwner {
 
   /** Logins are refused, and there is no server left that could serve: waiting is no use. */
   get #failsFast(): boolean {
-    return this.isRefused && this.#hasNoServer && this.#context.clock.now() < this.retryAt;
+    return this.outage.isRefusing && this.#hasNoServer;
   }
 
   get #hasNoServer(): boolean {
     return this.serverCount === this.servers.login.length;
-  }
-
-  /** Whoever has begun to wait at this stamp came to an outage that had lasted for as long as anybody may wait. */
-  #isLongAway(since: number): boolean {
-    const { query_wait_timeout } = this.settings;
-    return this.loginFailures > 0 && query_wait_timeout > 0 && since - this.#awaySince >= query_wait_timeout;
-  }
-
-  /** What Postgres said, in PgBouncer's words around it. */
-  loginError(): PoolerError | ErrorFields {
-    const said = this.lastLoginError;
-    if (said === null) return poolerError('server_login_failed', 'Postgres was not reached');
-    return this.isRefused ? refusedLogin(said) : poolerError('server_login_failed', said.message);
   }
 
   #takeIdle(client: PoolClient): Server | null {
@@ -398,114 +347,33 @@ export class Pool implements ServerOwner {
     if (wasDedicated) server.close('replication_ended');
     else if (!server.replies.isIdle || server.cancelsInFlight > 0) this.#settleFirst(server, letFinish);
     else if (server.closeReason !== null) server.close(server.closeReason);
-    else if (server.txStatus !== TxStatus.Idle) this.#askFirst(server, 'ROLLBACK', 'rollback');
+    else if (server.txStatus !== TxStatus.Idle) this.#upkeep.rollback(server);
     else if (this.#isOld(server)) server.close('server_lifetime');
     else if (this.isTooBig) server.close('settings_changed');
     else if (this.recalled > 0) server.close('evicted');
     else if (this.listener.needsRoom) server.close('evicted');
-    else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always) this.#reset(server);
+    else if (this.settings.pool_mode === 'session' || this.settings.server_reset_query_always)
+      this.#upkeep.reset(server);
     else this.#clean(server);
   }
 
   /** Nobody gets a server with what its client left: what may be there is looked up, and what is there is undone. */
   #clean(server: Server): void {
-    if (this.#context.hosts.takeDoubt(server.address, server.activeAt)) {
-      this.#askAbout(server, 'role', (done) => this.#askRole(server, done));
-      return;
-    }
-    if (server.suspect !== Suspect.None) {
-      this.#askAbout(server, 'inspection', (done) => this.inspect(server, done));
-      return;
-    }
-    if (server.pins === Suspect.None) {
-      if (this.#isCatalogOld) this.#askAbout(server, 'catalog', (done) => this.#readCatalog(server, done));
-      else this.#makeIdle(server);
-      return;
-    }
-    const sql = resetOf(server.pins);
-    if (sql === null) server.close('session_kept');
-    else this.#askFirst(server, sql, 'reset', true);
-  }
-
-  #askAbout(server: Server, what: string, ask: (done: (error: ErrorFields | null) => void) => void): void {
-    if (server.state !== 'tested') moveServer(server, this.servers, 'tested');
-    ask((error) => {
-      if (error === null) this.#clean(server);
-      else this.#questionFailed(server, what, error);
-    });
-  }
-
-  /** Postgres says of each read-only transaction that it is one: whether the host has become a standby, only the host can tell. */
-  #askRole(server: Server, done: (error: ErrorFields | null) => void): void {
-    const reader = new RoleReader();
-    const answered = (error: ErrorFields | null) => {
-      const { role } = reader;
-      const writes = this.settings.target_session_attrs === 'read-write';
-      if (role !== null && (role.isStandby || (writes && role.isReadOnly))) this.#context.onHostChanged(server, true);
-      done(error);
-    };
-    server.ask(CURRENT_ROLE_QUERY, answered, reader);
+    if (this.#context.hosts.takeDoubt(server.address, server.activeAt)) this.#upkeep.askRole(server);
+    else if (server.suspect !== Suspect.None) this.#upkeep.askSession(server);
+    else if (server.pins !== Suspect.None) this.#upkeep.unpin(server);
+    else if (this.#upkeep.isCatalogOld) this.#upkeep.askCatalog(server);
+    else this.#makeIdle(server);
   }
 
   /** Asks what a server's session has come to, and reads the catalog again where the session has changed that. */
   inspect(server: Server, done: (error: ErrorFields | null) => void): void {
-    if (partsToInspect(server.suspect, server.pins) !== 0) this.stats.inspectionCount += 1;
-    const isChanged = (server.suspect & Suspect.Catalog) !== 0;
-    server.inspect(this.customNames, (error) => {
-      server.pins &= sessionPolicy(this.settings.session_policy, this.settings.session_opaque).watched;
-      if (error !== null || !isChanged) done(error);
-      else {
-        this.#context.onCatalogChanged(this);
-        this.#readCatalog(server, (failure) => {
-          if (failure !== null) this.#context.events.serverQuestionFailed(this, server, 'catalog', failure);
-          done(null); // the session is known; the catalog is read again soon
-        });
-      }
-    });
+    this.#upkeep.inspect(server, done);
   }
 
   /** Functions and tables may be others now. */
   catalogChanged(): void {
-    this.#catalogReadAt = Number.NEGATIVE_INFINITY;
-  }
-
-  get #isCatalogOld(): boolean {
-    if (this.settings.pool_mode === 'session') return false;
-    if (this.#fingerprint === null) return true; // it was never read: behind connect_query
-    return this.#context.clock.now() - this.#catalogReadAt > CATALOG_TTL_MS;
-  }
-
-  /** Whole, when its fingerprint is another than that of last time. */
-  #readCatalog(server: Server, done: (error: ErrorFields | null) => void): void {
-    this.#catalogReadAt = this.#context.clock.now();
-    const fingerprint = new FingerprintReader();
-    const catalog = new CatalogReader(this.customNames);
-    // What was dropped in the meantime can fail it, inside the question's own transaction.
-    const failed = (error: ErrorFields) => {
-      if (server.txStatus === TxStatus.Idle) done(error);
-      else server.ask('ROLLBACK', () => done(error));
-    };
-    const read = (error: ErrorFields | null) => {
-      if (error !== null) {
-        failed(error);
-        return;
-      }
-      this.lexicon = catalog.lexicon();
-      this.#fingerprint = fingerprint.value;
-      done(null);
-    };
-    const compared = (error: ErrorFields | null) => {
-      if (error !== null) failed(error);
-      else if (fingerprint.value === this.#fingerprint) done(null);
-      else server.ask(catalogQuery(server.majorVersion), read, catalog);
-    };
-    server.ask(FINGERPRINT_QUERY, compared, fingerprint);
-  }
-
-  #questionFailed(server: Server, what: string, error: ErrorFields | null): void {
-    if (error !== null) this.#context.events.serverQuestionFailed(this, server, what, error);
-    const detail = `${what} failed: ${error?.message ?? 'a transaction is open'}`;
-    server.close('question_failed', detail, { ...(error ?? OPEN_TRANSACTION), message: detail });
+    this.#upkeep.catalogChanged();
   }
 
   /** The janitor looks only at those that lie idle, which the servers of a busy pool never do when it comes. */
@@ -541,27 +409,6 @@ export class Pool implements ServerOwner {
     this.release(server);
   }
 
-  #reset(server: Server): void {
-    const sql = this.settings.server_reset_query;
-    if ((server.pins & NOT_UNDOABLE) !== 0) server.close('session_kept');
-    else if (sql === '') this.#clean(server);
-    else this.#askFirst(server, sql, 'server_reset_query', true);
-  }
-
-  /** Makes a server fit by a statement of ours; closes it when that fails. */
-  #askFirst(server: Server, sql: string, what: string, resets = false): void {
-    if (server.state !== 'tested') moveServer(server, this.servers, 'tested');
-    server.ask(sql, (error) => {
-      if (error !== null || server.txStatus !== TxStatus.Idle) {
-        this.#questionFailed(server, what, error);
-        return;
-      }
-      if (resets) server.wasReset(RESETS_ALL.test(sql) ? 'all' : what === 'reset' ? 'pins' : 'nothing');
-      if (what === 'rollback') this.release(server);
-      else this.#clean(server);
-    });
-  }
-
   /** isSure: it has just logged in, or answered the check. */
   #makeIdle(server: Server, isSure = false): void {
     if (!server.isReusable) {
@@ -591,82 +438,18 @@ export class Pool implements ServerOwner {
     const isFull = pool_size > 0 && this.serverCount >= pool_size + reserve_pool_size;
     // The common case under load, decided before anything is counted over other pools.
     if (isFull && this.servers.used.length === 0 && this.#dedicatedQueue.size === 0) return;
-    const now = this.#context.clock.now();
-    if (this.#dedicatedQueue.size > 0) for (const client of [...this.#dedicatedQueue]) this.#openDedicated(client, now);
-    const { login, tested } = this.servers;
-    // Clients that wait for a server of their own count on both sides once it logs in.
-    let wanted = this.clients.waiting.length - this.#dedicatedQueue.size - login.length - tested.length;
-    while (wanted > 0 && this.servers.used.head !== null) {
-      this.#check(this.servers.used.head);
-      wanted -= 1;
-    }
-    while (wanted > 0 && now >= this.retryAt && this.#context.mayOpen(this, this.maxWaitMs(now))) {
-      // After a failure one attempt at a time: it shows whether Postgres is back.
-      if (this.loginFailures > 0 && login.length > 0) return;
-      this.#open(null);
-      wanted -= 1;
-    }
+    this.#openings.grow();
   }
 
   /** Opens servers up to min_pool_size while somebody uses the pool. From the janitor. */
   fill(): void {
-    if (this.state !== 'running' || this.serverCount >= this.minSize) return;
-    if (this.clientCount === 0 && this.target.forcedUser === null) return;
-    if (this.#context.clock.now() < this.retryAt || this.servers.login.length > 0) return;
-    if (this.#context.mayOpen(this, 0)) this.#open(null);
-  }
-
-  #open(dedicated: ReadonlyMap<string, string> | null): Server {
-    const server = this.#context.openServer(this, dedicated, this);
-    this.servers.login.append(server);
-    this.#context.onOpened(this);
-    return server;
-  }
-
-  /** Replication: a server that only this client will have, an idle one making room for it where the pool is full. */
-  #openDedicated(client: PoolClient, now: number): void {
-    if (client.list !== this.clients.waiting) {
-      this.#dedicatedQueue.delete(client);
-      return;
-    }
-    if (now < this.retryAt) return;
-    if (!this.#context.mayOpen(this, this.maxWaitMs(now)) && !this.#evictIdle(now)) return;
-    this.#dedicatedQueue.delete(client);
-    this.#dedicated.set(this.#open(client.dedicated), client);
-  }
-
-  /** True: an idle server went, and one may be opened in its place. */
-  #evictIdle(now: number): boolean {
-    if (this.#context.workers > 1) return false;
-    const { pool_size, max_db_connections, max_user_connections } = this.settings;
-    const isFull = pool_size > 0 && this.serverCount >= pool_size;
-    // Where only too many logins are under way, room would be no help.
-    if (!isFull && max_db_connections === 0 && max_user_connections === 0) return false;
-    const idle = this.servers.idle.tail ?? this.servers.used.tail;
-    this.#isMakingRoom = true;
-    idle?.close('evicted');
-    this.#isMakingRoom = false;
-    return idle !== null && this.#context.mayOpen(this, this.maxWaitMs(now));
-  }
-
-  /** server_check_delay: asks before a client gets it. */
-  #check(server: Server): void {
-    const sql = this.settings.server_check_query;
-    moveServer(server, this.servers, 'tested');
-    server.ask(sql === '<empty>' ? '' : sql, (error) => {
-      if (error === null) this.#makeIdle(server, true);
-      else server.close('question_failed', `server_check_query failed: ${error.message}`);
-    });
+    this.#openings.fill();
   }
 
   /** The first time that a server is ready to serve: a login alone proves nothing, what follows may close it again. */
   #proven(server: Server): void {
     server.isProven = true;
-    this.hosts.proven();
-    this.lastLoginError = null;
-    this.isRefused = false;
-    this.loginFailures = 0;
-    this.retryAt = 0;
+    this.outage.over();
   }
 
   onServerLogin(server: Server): void {
@@ -681,37 +464,11 @@ export class Pool implements ServerOwner {
   #loggedIn(server: Server): void {
     const owner = this.#dedicated.get(server);
     if (owner !== undefined) {
-      this.#proven(server);
-      server.closeReason = 'replication_ended';
-      moveServer(server, this.servers, 'idle');
-      if (owner.list !== this.clients.waiting || this.state !== 'running') {
-        if (owner.list === this.clients.waiting) this.#dedicatedQueue.add(owner);
-        server.close('replication_ended'); // the client left meanwhile, or has to wait for RESUME
-        return;
-      }
-      this.#assign(owner, server);
-      owner.onAssigned(server);
+      this.#openings.dedicatedLogin(server, owner);
       return;
     }
-    if (!sameReport(server.reported, this.#loginReport)) {
-      this.#loginReport = new Map(server.reported);
-      this.reports.clear();
-    }
-    if (this.target.connectQuery !== null) this.#askFirst(server, this.target.connectQuery, 'connect_query');
-    else this.#afterLogin(server);
-  }
-
-  /** Before the first client: what functions there are. */
-  #afterLogin(server: Server): void {
-    if (this.#fingerprint !== null || this.settings.pool_mode === 'session') {
-      this.#makeIdle(server, true);
-      return;
-    }
-    moveServer(server, this.servers, 'tested');
-    this.#readCatalog(server, (error) => {
-      if (error === null) this.#makeIdle(server, true);
-      else this.#questionFailed(server, 'catalog', error);
-    });
+    this.reports.loggedIn(server.reported);
+    this.#upkeep.loggedIn(server, this.target.connectQuery);
   }
 
   onServerClosed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
@@ -723,92 +480,24 @@ export class Pool implements ServerOwner {
     if (this.recalled > 0) this.recalled -= 1;
     this.stats.serverCloses.add(reason);
     this.#context.events.serverClosed(this, server, reason, error);
-    if (wasLogin && owner !== undefined) this.#dedicatedLoginFailed(server, owner, reason, error);
-    else if (wasLogin || (!server.isProven && NEVER_SERVED.has(reason))) this.#loginFailed(server, reason, error);
+    if (wasLogin && owner !== undefined) this.#openings.dedicatedLoginFailed(server, owner, reason, error);
+    else if (wasLogin || neverServed(server, reason)) this.#loginFailed(server, reason, error);
     if (this.listener.needsRoom) this.listener.work();
     this.#context.onCapacity(this);
     this.grow();
   }
 
-  /**
-   * A refusal (no right to replicate, max_wal_senders) concerns the one client that asked: nobody else is refused or
-   * slowed down by it. Where Postgres is away, it is tried again for this client like for the others.
-   */
-  #dedicatedLoginFailed(server: Server, owner: PoolClient, reason: ServerCloseReason, error: ErrorFields | null): void {
-    const isRefusal = error !== null && (error.sqlstate === '53300' || !isAway(reason, error));
-    if (!isRefusal) {
-      if (owner.list === this.clients.waiting) this.#dedicatedQueue.add(owner);
-      this.#loginFailed(server, reason, error);
-      return;
-    }
-    this.stats.serverLoginFailureCount += 1;
-    if (owner.list === this.clients.waiting) owner.onRefused(error);
-  }
-
-  /** A login has come to nothing. True: it was tried at each host now. */
-  hostFailed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): boolean {
-    return this.hosts.failed(server.address, failureOf(reason, error), this.#context.clock.now());
-  }
-
   #loginFailed(server: Server, reason: ServerCloseReason, error: ErrorFields | null): void {
-    const now = this.#context.clock.now();
     this.stats.serverLoginFailureCount += 1;
-    const isRoundOver = this.hostFailed(server, reason, error);
-    if (this.loginFailures === 0) this.#awaySince = now;
-    this.loginFailures += 1;
-    this.lastLoginError = error ?? { severity: 'FATAL', sqlstate: '08006', message: reason };
-    const isRotated =
-      error !== null && REFUSED_PASSWORD.has(error.sqlstate) && this.#context.doubtPassword(this)
-        ? now - this.#awaySince < ROTATION_MS
-        : false;
-    this.isRefused = !isAway(reason, error) && !isRotated;
-    // The next host may do better: it is tried at once.
-    if (!isRoundOver) return;
-    const ceiling = Math.max(this.settings.server_login_retry - RETRY_LAG_MS, 0);
-    // The connection that listens has its part in the rounds.
-    const rounds = Math.min(this.hosts.rounds, this.loginFailures);
-    this.retryAt = now + retryDelayMs(rounds, ceiling, Math.random());
-    if (!this.#hasNoServer) return;
+    if (!this.outage.loginFailed(server.address, reason, error) || !this.#hasNoServer) return;
     // In an outage those that came early have their full time; those that come later are told what their first attempt met.
     for (const client of [...this.clients.waiting])
-      if (this.isRefused || this.#isLongAway(client.waitingSince)) client.onRefused(this.loginError());
+      if (this.outage.isInVain(client.waitingSince)) client.onRefused(this.outage.error());
   }
 
   /** What it logs in with is another now. */
   credentialsChanged(): void {
-    if (this.loginFailures === 0) return;
-    this.isRefused = false;
-    this.retryAt = 0;
-    this.grow();
-  }
-
-  /** LISTEN ------------------------------------------------------------------------------------------------------------ */
-
-  #listenerHost(context: PoolContext): ListenerHost {
-    const pool = this;
-    return {
-      clock: context.clock,
-      get isRunning() {
-        return pool.state === 'running';
-      },
-      get retryCeilingMs() {
-        return pool.settings.server_login_retry;
-      },
-      mayListen: () => context.mayListen(this),
-      openListener: (startup, owner) => context.openServer(this, startup, owner),
-      listenerOpened: () => context.onOpened(this),
-      listenerLogin: (server) => {
-        this.hosts.loggedIn(server.address, server.connectedAt);
-        context.events.serverLogin(this, server);
-      },
-      listenerClosed: (server, reason, error) => {
-        if (server.connectedAt === 0) this.hostFailed(server, reason, error);
-        context.events.serverClosed(this, server, reason, error);
-        context.onCapacity(this);
-        this.grow();
-      },
-      bug: (error) => context.events.bug(error),
-    };
+    if (this.outage.credentialsChanged()) this.grow();
   }
 
   /** Counting -------------------------------------------------------------------------------------------------------- */
@@ -901,10 +590,14 @@ export class Pool implements ServerOwner {
   /** Closes the servers that were idle longest, at most so many; how many it were. */
   giveUp(count: number): number {
     const idle = [...this.servers.idle, ...this.servers.used].sort((a, b) => a.activeAt - b.activeAt).slice(0, count);
-    this.#isMakingRoom = true;
-    for (const server of idle) server.close('evicted');
-    this.#isMakingRoom = false;
+    for (const server of idle) this.#evict(server);
     return idle.length;
+  }
+
+  #evict(server: Server): void {
+    this.#isMakingRoom = true;
+    server.close('evicted');
+    this.#isMakingRoom = false;
   }
 
   /** Closes everything; clients are the caller's to tell. */
@@ -913,30 +606,63 @@ export class Pool implements ServerOwner {
     for (const server of [...this.allServers()]) server.close(reason);
     this.listener.close(reason);
   }
-}
 
-function failureOf(reason: ServerCloseReason, error: ErrorFields | null): Failure {
-  if (reason === 'target_session_attrs') return 'unfit';
-  if (reason === 'server_connect_timeout') return 'silent';
-  return isAway(reason, error) ? 'away' : 'refused';
-}
+  /** What the rooms beside it ask of it ------------------------------------------------------------------------------ */
 
-function refusedLogin(said: ErrorFields): PoolerError {
-  const error = poolerError('server_login_failed', said.message);
-  return { ...error, sqlstate: said.sqlstate, ...(said.hint !== undefined && { hint: said.hint }) };
-}
+  #upkeepHost(context: PoolContext): UpkeepHost {
+    return {
+      clock: context.clock,
+      ready: (server) => this.#makeIdle(server, true),
+      clean: (server) => this.#clean(server),
+      release: (server) => this.release(server),
+      questionFailed: (server, question, error) => context.events.serverQuestionFailed(this, server, question, error),
+      hostChanged: (server) => context.onHostChanged(server, true),
+      catalogChanged: () => context.onCatalogChanged(this),
+    };
+  }
 
-/** The smallest that undoes these, or null. */
-function resetOf(pins: number): string | null {
-  if ((pins & NOT_UNDOABLE) !== 0) return null;
-  if ((pins & ~SMALL_RESETS) !== 0) return 'DISCARD ALL';
-  return RESETS.filter(([pin]) => (pins & pin) !== 0)
-    .map(([, sql]) => sql)
-    .join(';');
-}
+  #openingHost(context: PoolContext): OpeningHost {
+    return {
+      clock: context.clock,
+      workers: context.workers,
+      mayOpen: (waitedMs) => context.mayOpen(this, waitedMs),
+      open: (dedicated) => context.openServer(this, dedicated, this),
+      opened: () => context.onOpened(this),
+      evict: (server) => this.#evict(server),
+      check: (server) => this.#upkeep.check(server),
+      proven: (server) => this.#proven(server),
+      assign: (client, server) => {
+        this.#assign(client, server);
+        client.onAssigned(server);
+      },
+      loginFailed: (server, reason, error) => this.#loginFailed(server, reason, error),
+    };
+  }
 
-function sameReport(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [name, value] of a) if (b.get(name) !== value) return false;
-  return true;
+  #listenerHost(context: PoolContext): ListenerHost {
+    const pool = this;
+    return {
+      clock: context.clock,
+      get isRunning() {
+        return pool.state === 'running';
+      },
+      get retryCeilingMs() {
+        return pool.settings.server_login_retry;
+      },
+      mayListen: () => context.mayListen(this),
+      openListener: (startup, owner) => context.openServer(this, startup, owner),
+      listenerOpened: () => context.onOpened(this),
+      listenerLogin: (server) => {
+        this.hosts.loggedIn(server.address, server.connectedAt);
+        context.events.serverLogin(this, server);
+      },
+      listenerClosed: (server, reason, error) => {
+        if (server.connectedAt === 0) this.outage.hostFailed(server.address, reason, error);
+        context.events.serverClosed(this, server, reason, error);
+        context.onCapacity(this);
+        this.grow();
+      },
+      bug: (error) => context.events.bug(error),
+    };
+  }
 }

@@ -22,6 +22,16 @@ export class StartupReports {
   /** By key, whatever the application is called. */
   readonly #nameless = new Map<string, StartupReport>();
 
+  /** What a server reports right after its login: a change makes all that is remembered stale. */
+  #atLogin: ReadonlyMap<string, string> = new Map();
+
+  /** A server has logged in. */
+  loggedIn(reported: ReadonlyMap<string, string>): void {
+    if (isSame(reported, this.#atLogin)) return;
+    this.#atLogin = new Map(reported);
+    this.clear();
+  }
+
   /** Null: Postgres has not been asked. */
   find(parameters: ParameterSet): StartupReport | null {
     const known = this.#byKey.get(parameters.key);
@@ -51,6 +61,12 @@ export class StartupReports {
 
 function reportOf(reported: ReadonlyMap<string, string>, parameters: ParameterSet): StartupReport {
   return { reported, parameters, statuses: parameterStatuses(reported) };
+}
+
+function isSame(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, value] of a) if (b.get(name) !== value) return false;
+  return true;
 }
 
 function keep(map: Map<string, StartupReport>, key: string, report: StartupReport): void {

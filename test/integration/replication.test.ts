@@ -129,7 +129,7 @@ test('who may not replicate hears it from Postgres, and nobody else is refused f
   }
   const ordinary = await pooler.current.connect(login);
   expect(await ordinary.rows('SELECT 1')).toEqual([['1']]);
-  expect(pooler.current.pool(db.current.database, 'no_rights').isRefused).toBe(false);
+  expect(pooler.current.pool(db.current.database, 'no_rights').outage.isRefused).toBe(false);
   await ordinary.end();
   await Promise.all(others);
 });

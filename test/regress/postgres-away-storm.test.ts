@@ -82,7 +82,7 @@ test('an outage that lasts is told to those who come then as soon as the next lo
   const early = await timed(errorOf(pooler.connect()));
   expect(early.ms).toBeGreaterThan(750);
   expect(early.value.fields).toMatchObject({ C: '53300' });
-  await waitUntil(() => pooler.pool().loginFailures >= 3);
+  await waitUntil(() => pooler.pool().outage.failures >= 3);
   const before = postgres.connections.length;
   for (let i = 0; i < 5; i += 1) {
     const { ms, value } = await timed(Promise.all(Array.from({ length: 20 }, () => errorOf(pooler.connect()))));

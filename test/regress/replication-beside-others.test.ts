@@ -64,7 +64,7 @@ test('a refused replication login refuses and slows nobody else', async () => {
     fields: { M: expect.stringMatching(/wal ?sender/i) }, // 15 has other words
   });
   const pool = pooler.pool(pooler.database, 'plain_role');
-  expect([pool.isRefused, pool.loginFailures, pool.lastLoginError]).toEqual([false, 0, null]);
+  expect([pool.outage.isRefused, pool.outage.failures, pool.lastLoginError]).toEqual([false, 0, null]);
   const client = await pooler.connect(login);
   expect(await client.rows('SELECT 1')).toEqual([['1']]);
   await client.end();

@@ -195,7 +195,7 @@ test('bytes behind the end of a login are no reply to anybody', async () => {
   await waitUntil(() => server!.connections.length >= 3);
   const before = server!.connections.length;
   await waitUntil(() => server!.connections.length >= before + 2, { timeoutMs: 3_000 });
-  expect(app.app.pools.find('app', 'app')?.loginFailures).toBeGreaterThanOrEqual(4);
+  expect(app.app.pools.find('app', 'app')?.outage.failures).toBeGreaterThanOrEqual(4);
   await app.stop();
   await client;
 });
