@@ -1,7 +1,7 @@
 // Writes docs/errors.md: every error of pgsluice itself, and why connections are closed.
 import type { ClientCloseReason } from '../src/pool/pool-client.ts';
 import { CATALOGUE, type ErrorCode } from '../src/protocol/catalogue.ts';
-import type { ServerCloseReason } from '../src/server/server.ts';
+import type { ServerCloseReason } from '../src/server/close-reason.ts';
 import { row, tableOf } from './markdown.ts';
 
 /** Why a client is closed, besides the errors of the catalogue. The types see to it that none is missing. */

@@ -16,7 +16,9 @@ import { type ErrorFields, errorResponse, noticeResponse } from '../protocol/err
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { backendKeyData, parameterStatuses, readyForQuery, terminate } from '../protocol/writer.ts';
-import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
+import type { ServerCloseReason } from '../server/close-reason.ts';
+import type { Server } from '../server/server.ts';
+import type { HeldServerReason } from '../server/server-holder.ts';
 import { ListenState } from '../session/channels.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';

@@ -5,7 +5,9 @@
 import type { EffectiveSettings } from '../config/effective.ts';
 import type { PoolClient } from '../pool/pool-client.ts';
 import { TxStatus } from '../protocol/message-types.ts';
-import type { HeldServerReason, Server, ServerCloseReason } from '../server/server.ts';
+import type { ServerCloseReason } from '../server/close-reason.ts';
+import type { Server } from '../server/server.ts';
+import type { HeldServerReason } from '../server/server-holder.ts';
 import { Suspect } from '../session/suspect.ts';
 
 /** Over: a limit that is on, and reached. */

@@ -1,7 +1,7 @@
 // When to try Postgres again after a login failed. Pure.
 
 import type { ErrorFields } from '../protocol/error-fields.ts';
-import type { ServerCloseReason } from '../server/server.ts';
+import type { ServerCloseReason } from '../server/close-reason.ts';
 
 const FIRST_RETRY_MS = 100;
 

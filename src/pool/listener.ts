@@ -6,7 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
-import type { NotificationReader, Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
+import type { ServerCloseReason } from '../server/close-reason.ts';
+import type { Server, ServerOwner } from '../server/server.ts';
+import type { NotificationReader } from '../server/server-holder.ts';
 import { moveServer, type ServerLists, serverLists } from '../server/states.ts';
 import { channelOf, type Feed, listenQuery, payloadOf, unlistenQuery } from '../session/channels.ts';
 import type { Clock } from '../util/clock.ts';

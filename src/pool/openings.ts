@@ -5,7 +5,8 @@
 import type { DatabaseTarget } from '../config/config.ts';
 import type { EffectiveSettings } from '../config/effective.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
-import type { Server, ServerCloseReason } from '../server/server.ts';
+import type { ServerCloseReason } from '../server/close-reason.ts';
+import type { Server } from '../server/server.ts';
 import { moveServer, type ServerLists } from '../server/states.ts';
 import type { Clock } from '../util/clock.ts';
 import type { List } from '../util/list.ts';

@@ -6,7 +6,8 @@
 import type { SecretAnswer } from '../auth/secret-answers.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import { readDataRow } from '../protocol/readers.ts';
-import type { RowReader, Server, ServerCloseReason, ServerOwner } from '../server/server.ts';
+import type { ServerCloseReason } from '../server/close-reason.ts';
+import type { RowReader, Server, ServerOwner } from '../server/server.ts';
 import { moveServer, type ServerLists, serverLists } from '../server/states.ts';
 import type { Clock } from '../util/clock.ts';
 import { isAway, retryDelayMs } from './backoff.ts';

@@ -7,6 +7,7 @@
 import type { EffectiveSettings } from '../config/effective.ts';
 import type { ErrorFields } from '../protocol/error-fields.ts';
 import { TxStatus } from '../protocol/message-types.ts';
+import { inspectSession } from '../server/inspect-session.ts';
 import type { Server } from '../server/server.ts';
 import { CURRENT_ROLE_QUERY, RoleReader } from '../server/session-attrs.ts';
 import { moveServer, type ServerLists } from '../server/states.ts';
@@ -153,7 +154,7 @@ export class Upkeep {
     const { customNames, stats } = this.#pool;
     if (partsToInspect(server.suspect, server.pins) !== 0) stats.inspectionCount += 1;
     const isChanged = (server.suspect & Suspect.Catalog) !== 0;
-    server.inspect(customNames, (error) => {
+    inspectSession(server, customNames, (error) => {
       const { settings } = this.#pool;
       server.pins &= sessionPolicy(settings.session_policy, settings.session_opaque).watched;
       if (error !== null || !isChanged) done(error);

@@ -1,74 +1,35 @@
 // A connection to Postgres: sends what its holder sends, routes what comes back, and knows when it owes nothing.
 //
 // It knows neither clients nor pools: a ServerHolder gets the replies, a ServerOwner keeps the lists and decides what
-// happens next. Between the first and the last line of process() lies the way of every reply.
+// happens next. The way of every reply is #process() and what it calls, up to #settle(). Beside it: login-run.ts logs in,
+// inspect-session.ts asks what the session has come to, failing.ts makes Postgres refuse what may not be done.
 
-import { saltPassword } from '../auth/pbkdf2.ts';
 import type { Address } from '../net/dial.ts';
 import type { Stream, StreamHandler } from '../net/stream.ts';
 import { TlsRefusal } from '../net/tls-request.ts';
-import type { PoolerError } from '../protocol/catalogue.ts';
 import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/error-fields.ts';
-import { FrameReader, holdEverything, holdTable } from '../protocol/frame-reader.ts';
+import { FrameReader } from '../protocol/frame-reader.ts';
 import { Backend, Frontend, TxStatus, typeName } from '../protocol/message-types.ts';
 import { parameterTypes, resultShape } from '../protocol/result-shape.ts';
-import { message, parse, query, readyForQuery, sync, terminate } from '../protocol/writer.ts';
+import { message, query, readyForQuery, sync, terminate } from '../protocol/writer.ts';
 import { NO_CHANNELS } from '../session/channels.ts';
-import type { CustomNames } from '../session/custom-names.ts';
-import { BLIND_PINS, Inspection, inspectionQuery } from '../session/inspection.ts';
 import { type Lexing, lexingOf } from '../session/lexing.ts';
 import { isCarried, ParameterSet } from '../session/parameters.ts';
 import { type PreparedStatement, SERVER_NAME_PREFIX } from '../session/prepared.ts';
 import { Suspect } from '../session/suspect.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ListNode } from '../util/list.ts';
+import type { ServerCloseReason } from './close-reason.ts';
+import { type FailingServer, failOpen, sendFailing } from './failing.ts';
 import { Hold } from './hold.ts';
-import { MAX_REPORTED, readParameterStatus, type ServerLogin, type ServerLoginStep } from './login.ts';
+import { MAX_REPORTED, readParameterStatus, type ServerLogin } from './login.ts';
+import { type LoggingIn, LoginRun } from './login-run.ts';
+import { ANSWER_TABLE, LOGIN_TABLE, RELAY_TABLE } from './read-tables.ts';
 import { isAsynchronous } from './reply-kinds.ts';
 import { ReplyQueue, Route } from './reply-queue.ts';
-import { ServerStatements, type StatementOp } from './statements.ts';
+import type { NotificationReader, ServerHolder } from './server-holder.ts';
+import { ServerStatements, type StatementOp, withHoldersNames } from './statements.ts';
 import { ServerState } from './states.ts';
-
-/** Whoever holds a server. The replies are written to its stream directly. */
-export interface ServerHolder {
-  readonly stream: Stream;
-  /** A part of a message of its was sent: nothing may be written to the server before the rest. */
-  readonly isMidMessage: boolean;
-  /** Its own name for a statement that clients share, by the id; null: it has none. */
-  nameOf(id: number): string | null;
-  /** A whole NotificationResponse is under the cursor: it is the holder's to pass on. */
-  onNotification(reader: FrameReader): void;
-  /** The end of the answer is not for the client yet: what its session is comes first. */
-  readonly withholdsReady: boolean;
-  /** Its batch under way can be sent again, if nothing was done of it. */
-  readonly mayRetry: boolean;
-  /** The batch was failed by a plan that is out of date, and nobody was told: it is to be sent again. */
-  onServerRetry(): void;
-  /** Everything is answered, tx status I: the server may be released. */
-  onServerReady(): void;
-  /** Replies were relayed; more are owed or a transaction is open. */
-  onServerProgress(): void;
-  /** It held the server and did not use it: others get it. */
-  onServerReclaimed(error: PoolerError): void;
-  /** It held the server too long, by a setting: it is to be closed with this error. */
-  onServerExpired(reason: HeldServerReason, error: ErrorFields): void;
-  /** The server is gone. told: the holder's client already has an error of Postgres' own that says so. */
-  onServerClosed(reason: ServerCloseReason, detail: string, told: boolean): void;
-}
-
-/** Who hears notifications in a holder's stead: a server that runs nothing else. */
-export interface NotificationReader {
-  onNotification(reader: FrameReader): void;
-  /** What came in one go was read. */
-  onNotified(): void;
-}
-
-/** The settings that limit how long a server is held. */
-export type HeldServerReason =
-  | 'idle_transaction_timeout'
-  | 'pin_idle_timeout'
-  | 'query_timeout'
-  | 'transaction_timeout';
 
 /** Who keeps the server (a pool). */
 export interface ServerOwner {
@@ -87,89 +48,12 @@ export interface ServerOwner {
   onServerBug(server: Server, error: unknown): void;
 }
 
-/** Why a server was closed: the log, the metric label and the console say the same. */
-export type ServerCloseReason =
-  | 'admin_forced_disconnect'
-  | 'cancel_wait_timeout'
-  | 'client_disconnect_in_query'
-  | 'connect_failed'
-  | 'dns_changed'
-  | 'eof'
-  | 'evicted'
-  | 'host_changed'
-  | 'internal_error'
-  | 'leak_reclaimed'
-  | 'login_failed'
-  | 'pool_idle_timeout'
-  | 'protocol_violation'
-  | 'query_timeout'
-  | 'question_failed'
-  | 'reconnect'
-  | 'replication_ended'
-  | 'server_check_timeout'
-  | 'server_connect_timeout'
-  | 'server_idle_timeout'
-  | 'server_lifetime'
-  | 'settings_changed'
-  | 'session_kept'
-  | 'shutdown'
-  | 'socket_error'
-  | 'statement_mode_transaction'
-  | 'target_session_attrs'
-  | 'tcp_user_timeout'
-  | 'tls_failed';
-
-/** Postgres: authentication and startup messages are small; PgBouncer takes at most 64 kB too. */
-const LOGIN_TABLE = holdEverything(65_536);
-/** What is read on the way: status, parameters, errors, descriptions. A larger one is relayed unread. */
-const RELAY_TABLE = holdTable(
-  [
-    Backend.ReadyForQuery,
-    Backend.ParameterStatus,
-    Backend.ErrorResponse,
-    Backend.ParameterDescription,
-    Backend.RowDescription,
-    Backend.NotificationResponse,
-  ],
-  65_536,
-);
-
-/** Rows of an answer to us are read whole. */
-const ANSWER_TABLE = holdTable(
-  [
-    Backend.ReadyForQuery,
-    Backend.ParameterStatus,
-    Backend.ErrorResponse,
-    Backend.DataRow,
-    Backend.NotificationResponse,
-  ],
-  1_048_576,
-);
-
 const SYNC = sync();
-const COPY_FAIL = message(Frontend.CopyFail, Buffer.from('the client is gone\0'));
 const PARSE_COMPLETE = message(Backend.ParseComplete, Buffer.alloc(0));
 /** Postgres: ERRCODE_FEATURE_NOT_SUPPORTED, "cached plan must not change result type". */
 const FEATURE_NOT_SUPPORTED = '0A000';
-const SERVER_NAMES = new RegExp(`${SERVER_NAME_PREFIX}(\\d+)_\\d+`, 'g');
 
 const NOTHING_REPORTED: ReadonlyMap<string, string> = new Map();
-
-class Rejection implements StatementOp {
-  readonly rejection: Buffer;
-
-  constructor(error: Buffer) {
-    this.rejection = error;
-  }
-
-  done(): void {}
-
-  undo(): void {}
-}
-
-/** No statement: Postgres answers with a syntax error, which the client does not see. */
-const FAILING_QUERY = query('pgsluice session_policy');
-const FAILING_PARSE = parse('', 'pgsluice session_policy');
 
 /** Reads the rows of an answer to us: whole DataRows at buffer[start, end). */
 export interface RowReader {
@@ -185,7 +69,7 @@ interface Question {
   readonly done: (error: ErrorFields | null) => void;
 }
 
-export class Server implements StreamHandler, ListNode<Server> {
+export class Server implements StreamHandler, LoggingIn, FailingServer, ListNode<Server> {
   prev: Server | null = null;
   next: Server | null = null;
   list: object | null = null;
@@ -260,7 +144,8 @@ export class Server implements StreamHandler, ListNode<Server> {
 
   readonly #clock: Clock;
   readonly #reader: FrameReader;
-  #login: ServerLogin | null;
+  /** Null: it is over. */
+  #login: LoginRun | null;
   #question: Question | null = null;
   #route: Route = Route.Violation;
   #rejection: Buffer | null = null;
@@ -290,15 +175,13 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.owner = owner;
     this.address = address;
     this.#clock = clock;
-    this.#login = login;
+    const run = new LoginRun(login, this);
+    this.#login = run;
     this.createdAt = clock.now();
     this.activeAt = this.createdAt;
     this.lifetimeShare = 0.8 + Math.random() * 0.2;
     this.#reader = new FrameReader(LOGIN_TABLE, maxPacketSize);
-    this.stream = makeStream(this, (stream) => {
-      login.tls = stream.tls === '' ? null : { endPointHash: stream.peerEndPointHash };
-      stream.write(login.begin());
-    });
+    this.stream = makeStream(this, (stream) => run.begin(stream));
   }
 
   /** As it told at login; 0: it did not. */
@@ -340,6 +223,49 @@ export class Server implements StreamHandler, ListNode<Server> {
     return this.#question !== null;
   }
 
+  /** No transaction has failed, as far as known. */
+  get isTransactionSound(): boolean {
+    return this.txStatus !== TxStatus.Failed;
+  }
+
+  get isReadyWithheld(): boolean {
+    return this.#isReadyWithheld;
+  }
+
+  /** What its session has --------------------------------------------------------------------------------------------- */
+
+  /** Its session is what this holder expects. */
+  isFitFor(holder: object, parameters: ParameterSet): boolean {
+    return parameters.equals(this.parameters) && (!this.isTainted || this.#taintedBy === holder);
+  }
+
+  /** What its session has was set to this. */
+  wasPrepared(parameters: ParameterSet): void {
+    this.parameters = parameters;
+    this.isTainted = false;
+    this.#taintedBy = null;
+  }
+
+  /** A statement that nobody can look into has run for its holder. */
+  taint(): void {
+    this.isTainted = true;
+    this.#taintedBy = this.holder;
+  }
+
+  /** A statement of ours has undone what its client had made: its whole session, or what held it to the client. */
+  wasReset(what: 'all' | 'pins' | 'nothing'): void {
+    if (what === 'nothing') return;
+    this.suspect = Suspect.None;
+    this.pins = Suspect.None;
+    this.channels = NO_CHANNELS;
+    if (what !== 'all') return;
+    this.wasPrepared(ParameterSet.EMPTY);
+    this.statements.clear();
+    this.isOwn = false;
+  }
+
+  /** Statements of ours, and what its holder sends with a meaning of its own ------------------------------------------ */
+
   /**
    * Asks a question of ours; its reply is swallowed, and its rows are read. Only when nothing is owed, or behind what is.
    * done is called once: with the error, with null, or never when the server is closed first. What the holder sends behind it
@@ -357,117 +283,11 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.stream.write(query(sql));
   }
 
-  /** Its session is what this holder expects. */
-  isFitFor(holder: object, parameters: ParameterSet): boolean {
-    return parameters.equals(this.parameters) && (!this.isTainted || this.#taintedBy === holder);
-  }
-
-  /** What its session has was set to this. */
-  wasPrepared(parameters: ParameterSet): void {
-    this.parameters = parameters;
-    this.isTainted = false;
-    this.#taintedBy = null;
-  }
-
-  /** Asks what the session has come to; only when nothing is owed. parameters and pins are right when done is called. */
-  inspect(names: CustomNames, done: (error: ErrorFields | null) => void): void {
-    if ((this.suspect & Suspect.Opaque) !== 0) {
-      this.isTainted = true;
-      this.#taintedBy = this.holder;
-    }
-    const suspected = this.suspect;
-    const inspection = new Inspection(suspected, this.pins, this.loginRole);
-    this.pins |= this.suspect & BLIND_PINS;
-    this.suspect = Suspect.None;
-    if (inspection.parts === 0) {
-      done(null);
-      return;
-    }
-    const read = (error: ErrorFields | null) => {
-      if (error === null) {
-        this.parameters = inspection.parameters(this.parameters);
-        this.pins = inspection.pins(this.pins);
-        this.channels = inspection.channels(this.channels);
-      } else this.suspect |= suspected; // still nobody knows
-      done(error);
-    };
-    this.ask(inspectionQuery(inspection.parts, names), read, inspection);
-  }
-
-  /** A statement of ours has undone what its client had made: its whole session, or what held it to the client. */
-  wasReset(what: 'all' | 'pins' | 'nothing'): void {
-    if (what === 'nothing') return;
-    this.suspect = Suspect.None;
-    this.pins = Suspect.None;
-    this.channels = NO_CHANNELS;
-    if (what !== 'all') return;
-    this.wasPrepared(ParameterSet.EMPTY);
-    this.statements.clear();
-    this.isOwn = false;
-  }
-
-  /** In the place of a message that is not let through: something that fails as that would. error: what its holder is told. */
-  reject(type: number, error: Buffer): void {
-    const bytes = type === Frontend.Query ? FAILING_QUERY : FAILING_PARSE;
-    this.stream.relay(bytes, 0, bytes.length);
-    if (this.replies.isUntold) return;
-    this.statements.sent(new Rejection(error));
-    this.replies.rejectedSent(type);
-    this.#settleOps();
-  }
-
-  /** A Parse or Close whose bytes follow. ours: the holder does not see the answer, unless it fails. */
-  track(type: number, ours: boolean, op: StatementOp): void {
-    if (this.replies.isUntold) return;
-    this.statements.sent(op);
-    this.replies.trackedSent(type, ours);
-    this.#settleOps();
-  }
-
-  /** A Close whose bytes follow, and whose answer the holder gets as that of a Parse. */
-  trackParseAsClose(op: StatementOp): void {
-    if (this.replies.isUntold) return;
-    this.statements.sent(op);
-    this.replies.parseAsCloseSent();
-    this.#settleOps();
-  }
-
-  /** No transaction has failed, as far as known. */
-  get isTransactionSound(): boolean {
-    return this.txStatus !== TxStatus.Failed;
-  }
-
-  #settleOps(): void {
-    const { replies } = this;
-    if (replies.ended > 0) this.statements.ended(replies.ended);
-    if (replies.dropped > 0) this.statements.dropped(replies.dropped);
-    replies.ended = 0;
-    replies.dropped = 0;
-    replies.hasFailed = false;
-  }
-
   /** Sends a statement of ours whose failure is nobody's concern. */
   attempt(sql: string): void {
     this.replies.attemptSent();
     this.unnamedOwner = null;
     this.stream.write(query(sql));
-  }
-
-  /** The answer's end, if it was withheld: it is said now. */
-  sayReady(): void {
-    if (!this.#isReadyWithheld) return;
-    this.#isReadyWithheld = false;
-    this.holder?.stream.write(readyForQuery(this.txStatus as TxStatus));
-  }
-
-  get isReadyWithheld(): boolean {
-    return this.#isReadyWithheld;
-  }
-
-  /** Sends Sync for ourselves: what we put before a simple query ends with it. */
-  syncOurs(): void {
-    this.replies.sent(Frontend.Sync, true);
-    this.stream.relay(SYNC, 0, SYNC.length);
   }
 
   /** Sends a statement of ours before or behind the holder's: its answer is swallowed, and what it reports is the holder's to know. */
@@ -478,11 +298,100 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.stream.write(query(sql));
   }
 
+  /** Sends Sync for ourselves: what we put before a simple query ends with it. */
+  syncOurs(): void {
+    this.replies.sent(Frontend.Sync, true);
+    this.stream.relay(SYNC, 0, SYNC.length);
+  }
+
+  /** Asks what may be left, when all that is known of is answered. Called again when the holder has sent a message whole. */
+  probe(): void {
+    if (!this.replies.needsProbe || this.holder?.isMidMessage === true) return;
+    this.replies.probeSent();
+    this.stream.write(query(''));
+  }
+
+  /** In the place of a message that is not let through: something that fails as that would. error: what its holder is told. */
+  reject(type: number, error: Buffer): void {
+    sendFailing(this, type, error);
+  }
+
+  /** Its holder left inside a batch or a COPY, at the end of a message: what is open is made to fail. False: it can only be closed. */
+  failOpen(): boolean {
+    return failOpen(this);
+  }
+
+  /** A Parse or Close whose bytes follow. ours: the holder does not see the answer, unless it fails. */
+  track(type: number, ours: boolean, op: StatementOp): void {
+    if (this.replies.isUntold) return;
+    this.statements.sent(op);
+    this.replies.trackedSent(type, ours);
+    this.settleOps();
+  }
+
+  /** A Close whose bytes follow, and whose answer the holder gets as that of a Parse. */
+  trackParseAsClose(op: StatementOp): void {
+    if (this.replies.isUntold) return;
+    this.statements.sent(op);
+    this.replies.parseAsCloseSent();
+    this.settleOps();
+  }
+
+  /** What the reply queue has learnt of those that have an op. */
+  settleOps(): void {
+    const { replies } = this;
+    if (replies.ended > 0) this.statements.ended(replies.ended);
+    if (replies.dropped > 0) this.statements.dropped(replies.dropped);
+    replies.ended = 0;
+    replies.dropped = 0;
+    replies.hasFailed = false;
+  }
+
+  /** The answer's end, if it was withheld: it is said now. */
+  sayReady(): void {
+    if (!this.#isReadyWithheld) return;
+    this.#isReadyWithheld = false;
+    this.holder?.stream.write(readyForQuery(this.txStatus as TxStatus));
+  }
+
+  /** Login ------------------------------------------------------------------------------------------------------------ */
+
+  #processLogin(login: LoginRun): void {
+    login.read(this.#reader);
+    if (this.#login !== null || this.state === ServerState.Closed || this.#reader.error !== null) return;
+    if (!this.#reader.atBoundary) this.#process(0);
+  }
+
+  onLoginReady(login: ServerLogin): void {
+    this.#login = null;
+    this.#reader.setHold(RELAY_TABLE);
+    this.backendPid = login.processId;
+    this.cancelKey = login.cancelKey;
+    for (const [name, value] of login.reported) this.reported.set(name, value);
+    this.lexing = lexingOf(this.reported);
+    this.loginRole = login.reported.get('session_authorization') ?? login.user;
+    this.connectedAt = this.#clock.now();
+    this.owner.onServerLogin(this);
+  }
+
+  onLoginUnfit(error: ErrorFields): void {
+    this.#login = null;
+    this.close('target_session_attrs', error.message, error);
+  }
+
+  onLoginFailed(error: ErrorFields): void {
+    if (this.state === ServerState.Closed) return;
+    this.stream.destroy();
+    this.#gone('login_failed', error.message, error);
+  }
+
+  /** The way of every reply ------------------------------------------------------------------------------------------- */
+
   onData(chunk: Buffer): void {
     this.activeAt = this.#clock.now();
     this.#reader.push(chunk);
     if (this.#login !== null) {
-      this.#processLogin();
+      this.#processLogin(this.#login);
       return;
     }
     const reader = this.holder?.stream;
@@ -494,141 +403,9 @@ export class Server implements StreamHandler, ListNode<Server> {
     return this.#reader.unreadBytes > 0;
   }
 
-  /**
-   * Its holder left inside a batch or a COPY, at the end of a message. What is open is made to fail, which commits nothing (a
-   * Sync alone would), and ends. False: nobody can tell what would come of that, so only closing it is left.
-   */
-  failOpen(): boolean {
-    const { replies } = this;
-    if (replies.isUntold) return false;
-    if (replies.isCopyIn) {
-      // A Sync that was sent may or may not have been eaten by the copy.
-      if (replies.isBatchOpen) return false;
-      replies.sent(Frontend.CopyFail, true);
-      this.stream.write(COPY_FAIL);
-    } else if (replies.isBatchOpen) {
-      this.unnamedOwner = null;
-      replies.sent(Frontend.Parse, true);
-      this.stream.relay(FAILING_PARSE, 0, FAILING_PARSE.length);
-      this.syncOurs();
-      this.stream.flush();
-      this.#settleOps();
-    }
-    return true;
-  }
-
-  /** A cancel request for it is over. isSure false: it may still arrive, so the server can't serve anybody else. */
-  cancelEnded(isSure: boolean): void {
-    this.cancelsInFlight -= 1;
-    this.canceledAt = this.#clock.now();
-    if (this.state === ServerState.Closed) return;
-    if (!isSure) this.closeReason ??= 'cancel_wait_timeout';
-    if (this.cancelsInFlight === 0) this.#settle();
-  }
-
   onDrain(): void {
     this.holder?.onServerProgress();
   }
-
-  onEnd(error: Error | null): void {
-    const wasLogin = this.#login !== null;
-    if (error instanceof TlsRefusal)
-      this.#gone('tls_failed', error.message, { severity: 'FATAL', sqlstate: '08001', message: error.message });
-    else if (error === null)
-      this.#lost(wasLogin ? 'login_failed' : 'eof', 'the server closed the connection unexpectedly');
-    else this.#lost(wasLogin ? 'connect_failed' : 'socket_error', error.message);
-  }
-
-  onBug(error: unknown): void {
-    this.owner.onServerBug(this, error);
-    this.stream.destroy();
-    this.#lost('internal_error', error instanceof Error ? error.message : String(error));
-  }
-
-  /** Closes the connection. Postgres is told when it listens, and the holder and the owner always are. */
-  close(
-    reason: ServerCloseReason,
-    detail: string = this.#fatal?.message ?? reason,
-    error: ErrorFields | null = null,
-  ): void {
-    if (this.state === ServerState.Closed) return;
-    if (this.#login === null && this.replies.isIdle) this.stream.end(terminate());
-    else this.stream.destroy();
-    this.#gone(reason, detail, error);
-  }
-
-  #lost(reason: ServerCloseReason, detail: string): void {
-    if (this.state === ServerState.Closed) return;
-    const error = this.#fatal ?? { severity: 'FATAL', sqlstate: '08006', message: detail };
-    this.#gone(reason, this.#fatal?.message ?? detail, error);
-  }
-
-  #gone(reason: ServerCloseReason, detail: string, error: ErrorFields | null): void {
-    const holder = this.holder;
-    this.holder = null;
-    this.#question = null;
-    this.statements.dropped(Number.POSITIVE_INFINITY);
-    this.owner.onServerClosed(this, reason, error);
-    holder?.onServerClosed(reason, detail, this.#isFatalTold);
-  }
-
-  /** Login: every message is small and read. --------------------------------------------------------------------- */
-
-  #processLogin(): void {
-    while (this.#login !== null && this.#reader.next()) {
-      const { type, buffer, start, end, first, last } = this.#reader;
-      if (!first || !last) {
-        this.#failLogin({ severity: 'FATAL', sqlstate: '08P01', message: 'login message too long' });
-        return;
-      }
-      this.#loginStep(this.#login, this.#login.next(type, buffer, start, end));
-    }
-    if (this.#reader.error !== null) {
-      this.#failLogin({ severity: 'FATAL', sqlstate: '08P01', message: this.#reader.error });
-    } else if (this.#login === null && this.state !== ServerState.Closed && !this.#reader.atBoundary) this.#process(0);
-  }
-
-  #loginStep(login: ServerLogin, step: ServerLoginStep): void {
-    switch (step.kind) {
-      case 'wait':
-        return;
-      case 'send':
-        this.stream.write(step.bytes);
-        return;
-      case 'derive':
-        saltPassword(step.password, step.salt, step.iterations)
-          .then((salted) => {
-            if (this.state !== ServerState.Closed) this.#loginStep(login, login.derived(salted));
-          })
-          .catch((error: unknown) => this.onBug(error));
-        return;
-      case 'fail':
-        this.#failLogin(step.error);
-        return;
-      case 'ready':
-        this.#login = null;
-        this.#reader.setHold(RELAY_TABLE);
-        this.backendPid = login.processId;
-        this.cancelKey = login.cancelKey;
-        for (const [name, value] of login.reported) this.reported.set(name, value);
-        this.lexing = lexingOf(this.reported);
-        this.loginRole = login.reported.get('session_authorization') ?? login.user;
-        this.connectedAt = this.#clock.now();
-        this.owner.onServerLogin(this);
-        return;
-      case 'unfit':
-        this.#login = null;
-        this.close('target_session_attrs', step.error.message, step.error);
-    }
-  }
-
-  #failLogin(error: ErrorFields): void {
-    if (this.state === ServerState.Closed) return;
-    this.stream.destroy();
-    this.#gone('login_failed', error.message, error);
-  }
-
-  /** The way of every reply. ---------------------------------------------------------------------------------------- */
 
   #process(bytes: number): void {
     const reader = this.#reader;
@@ -689,7 +466,7 @@ export class Server implements StreamHandler, ListNode<Server> {
     this.#failing = this.replies.hasFailed ? (this.statements.first?.statement ?? null) : null;
     if (this.replies.ended > 0 || this.replies.dropped > 0) {
       if (type === Backend.RowDescription || type === Backend.NoData) this.#described(reader);
-      this.#settleOps();
+      this.settleOps();
     }
     switch (type) {
       case Backend.ReadyForQuery:
@@ -788,7 +565,11 @@ export class Server implements StreamHandler, ListNode<Server> {
       // A Parse that was ignored behind it has left another client's statement where it was.
       this.unnamedOwner = null;
       if (this.holder !== null) this.owner.onServerError(this, error.sqlstate);
-      if (error.message.includes(SERVER_NAME_PREFIX)) this.#translate(reader);
+      if (error.message.includes(SERVER_NAME_PREFIX)) {
+        const bytes = withHoldersNames(reader, this.holder);
+        this.#route = Route.Reject; // this instead
+        this.holder?.stream.relay(bytes, 0, bytes.length);
+      }
     }
   }
 
@@ -796,34 +577,6 @@ export class Server implements StreamHandler, ListNode<Server> {
     const bytes = this.#deferred!;
     this.#deferred = null;
     this.holder?.stream.relay(bytes, 0, bytes.length);
-  }
-
-  /** The error names a statement as the server does: the holder has another name for it. */
-  #translate(reader: FrameReader): void {
-    const body = reader.buffer
-      .toString('latin1', reader.start + 5, reader.end)
-      .replace(SERVER_NAMES, (name, id: string) => this.holder?.nameOf(Number(id)) ?? name);
-    const bytes = message(Backend.ErrorResponse, Buffer.from(body, 'latin1'));
-    this.#route = Route.Reject; // this instead
-    this.holder?.stream.relay(bytes, 0, bytes.length);
-  }
-
-  /**
-   * Postgres ends the connection, perhaps right behind the reply that ends a transaction: nobody may get this server, and
-   * a holder that owes it nothing does not notice.
-   */
-  #lastWords(fatal: ErrorFields): void {
-    this.closeReason = 'eof';
-    // With a question of ours, nothing of the holder's is on it: that is for the holder to decide.
-    const isHolders = this.#isDone && this.#question === null;
-    if (isHolders) this.holder?.onServerReady();
-    if (this.state === ServerState.Closed) return;
-    if (isHolders && this.#isDone && this.holder !== null) {
-      this.holder.stream.write(errorResponse(fatal)); // its session was on this server
-      this.#isFatalTold = true;
-    }
-    this.stream.destroy();
-    this.#lost('eof', fatal.message);
   }
 
   #parameterStatus(reader: FrameReader): void {
@@ -871,11 +624,75 @@ export class Server implements StreamHandler, ListNode<Server> {
     }
   }
 
-  /** Asks what may be left, when all that is known of is answered. Called again when the holder has sent a message whole. */
-  probe(): void {
-    if (!this.replies.needsProbe || this.holder?.isMidMessage === true) return;
-    this.replies.probeSent();
-    this.stream.write(query(''));
+  /** The end ---------------------------------------------------------------------------------------------------------- */
+
+  /** A cancel request for it is over. isSure false: it may still arrive, so the server can't serve anybody else. */
+  cancelEnded(isSure: boolean): void {
+    this.cancelsInFlight -= 1;
+    this.canceledAt = this.#clock.now();
+    if (this.state === ServerState.Closed) return;
+    if (!isSure) this.closeReason ??= 'cancel_wait_timeout';
+    if (this.cancelsInFlight === 0) this.#settle();
+  }
+
+  onEnd(error: Error | null): void {
+    const wasLogin = this.#login !== null;
+    if (error instanceof TlsRefusal)
+      this.#gone('tls_failed', error.message, { severity: 'FATAL', sqlstate: '08001', message: error.message });
+    else if (error === null)
+      this.#lost(wasLogin ? 'login_failed' : 'eof', 'the server closed the connection unexpectedly');
+    else this.#lost(wasLogin ? 'connect_failed' : 'socket_error', error.message);
+  }
+
+  /**
+   * Postgres ends the connection, perhaps right behind the reply that ends a transaction: nobody may get this server, and
+   * a holder that owes it nothing does not notice.
+   */
+  #lastWords(fatal: ErrorFields): void {
+    this.closeReason = 'eof';
+    // With a question of ours, nothing of the holder's is on it: that is for the holder to decide.
+    const isHolders = this.#isDone && this.#question === null;
+    if (isHolders) this.holder?.onServerReady();
+    if (this.state === ServerState.Closed) return;
+    if (isHolders && this.#isDone && this.holder !== null) {
+      this.holder.stream.write(errorResponse(fatal)); // its session was on this server
+      this.#isFatalTold = true;
+    }
+    this.stream.destroy();
+    this.#lost('eof', fatal.message);
+  }
+
+  onBug(error: unknown): void {
+    this.owner.onServerBug(this, error);
+    this.stream.destroy();
+    this.#lost('internal_error', error instanceof Error ? error.message : String(error));
+  }
+
+  /** Closes the connection. Postgres is told when it listens, and the holder and the owner always are. */
+  close(
+    reason: ServerCloseReason,
+    detail: string = this.#fatal?.message ?? reason,
+    error: ErrorFields | null = null,
+  ): void {
+    if (this.state === ServerState.Closed) return;
+    if (this.#login === null && this.replies.isIdle) this.stream.end(terminate());
+    else this.stream.destroy();
+    this.#gone(reason, detail, error);
+  }
+
+  #lost(reason: ServerCloseReason, detail: string): void {
+    if (this.state === ServerState.Closed) return;
+    const error = this.#fatal ?? { severity: 'FATAL', sqlstate: '08006', message: detail };
+    this.#gone(reason, this.#fatal?.message ?? detail, error);
+  }
+
+  #gone(reason: ServerCloseReason, detail: string, error: ErrorFields | null): void {
+    const holder = this.holder;
+    this.holder = null;
+    this.#question = null;
+    this.statements.dropped(Number.POSITIVE_INFINITY);
+    this.owner.onServerClosed(this, reason, error);
+    holder?.onServerClosed(reason, detail, this.#isFatalTold);
   }
 
   #violation(what: string): void {

@@ -1,6 +1,9 @@
 // The prepared statements that a server has, and what of them is under way. A statement that is parsed counts as there
 // from the moment it is sent, because what follows in the pipeline may use it; if its Parse fails, that is taken back.
 
+import type { FrameReader } from '../protocol/frame-reader.ts';
+import { Backend } from '../protocol/message-types.ts';
+import { message } from '../protocol/writer.ts';
 import { type PreparedStatement, SERVER_NAME_PREFIX } from '../session/prepared.ts';
 
 /** Something sent that has to be taken back if the server does not do it. */
@@ -24,6 +27,8 @@ export interface Parsed {
   /** What it takes and returns; null: nobody has asked. Postgres lets no plan change that. */
   shape: string | null;
 }
+
+const SERVER_NAMES = new RegExp(`${SERVER_NAME_PREFIX}(\\d+)_\\d+`, 'g');
 
 const NOTHING: readonly Buffer[] = [];
 
@@ -134,4 +139,12 @@ export class ServerStatements {
   dropped(count: number): void {
     for (const op of this.#ops.splice(0, count).reverse()) op.undo();
   }
+}
+
+/** An error that names a statement as the server does, with the holder's own name for it; holder null: left as it is. */
+export function withHoldersNames(reader: FrameReader, holder: { nameOf(id: number): string | null } | null): Buffer {
+  const body = reader.buffer
+    .toString('latin1', reader.start + 5, reader.end)
+    .replace(SERVER_NAMES, (name, id: string) => holder?.nameOf(Number(id)) ?? name);
+  return message(Backend.ErrorResponse, Buffer.from(body, 'latin1'));
 }

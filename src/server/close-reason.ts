@@ -1,0 +1,33 @@
+// Why a server was closed.
+
+/** The log, the metric label and the console say the same. */
+export type ServerCloseReason =
+  | 'admin_forced_disconnect'
+  | 'cancel_wait_timeout'
+  | 'client_disconnect_in_query'
+  | 'connect_failed'
+  | 'dns_changed'
+  | 'eof'
+  | 'evicted'
+  | 'host_changed'
+  | 'internal_error'
+  | 'leak_reclaimed'
+  | 'login_failed'
+  | 'pool_idle_timeout'
+  | 'protocol_violation'
+  | 'query_timeout'
+  | 'question_failed'
+  | 'reconnect'
+  | 'replication_ended'
+  | 'server_check_timeout'
+  | 'server_connect_timeout'
+  | 'server_idle_timeout'
+  | 'server_lifetime'
+  | 'settings_changed'
+  | 'session_kept'
+  | 'shutdown'
+  | 'socket_error'
+  | 'statement_mode_transaction'
+  | 'target_session_attrs'
+  | 'tcp_user_timeout'
+  | 'tls_failed';
