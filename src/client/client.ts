@@ -22,8 +22,7 @@ import type { HeldServerReason } from '../server/server-holder.ts';
 import { ListenState } from '../session/channels.ts';
 import { POSTGRES_LEXICON } from '../session/lexicon.ts';
 import { UNSURE_LEXING } from '../session/lexing.ts';
-import { onlyOpensTransaction } from '../session/opening.ts';
-import { difference, ParameterSet, statementsToPrepare } from '../session/parameters.ts';
+import { ParameterSet } from '../session/parameters.ts';
 import { kindNames } from '../session/policy.ts';
 import { SessionKeeper } from '../session/session-keeper.ts';
 import { Suspect } from '../session/suspect.ts';
@@ -35,9 +34,11 @@ import { Listening, type ListeningClient, relayNotification } from './listening.
 import type { ClientStartup, Gatekeeper } from './login.ts';
 import { type Authenticated, LOGIN_TABLE, LoginDriver } from './login-driver.ts';
 import type { LoggingIn, LoginTurns } from './login-turns.ts';
-import { ENTER_FAILED, Outcome, Reclaimed } from './reclaimed.ts';
+import { Outcome, Reclaimed } from './reclaimed.ts';
 import { refuseAll } from './refusal.ts';
 import type { RelayTables } from './relay-tables.ts';
+import { type CarriedClient, SessionCarrier } from './session-carrier.ts';
+import type { Stage } from './stage.ts';
 import { AS_IS, SENT, type StatementClient, StatementMessages } from './statement-messages.ts';
 import { ClientState, type ClientStateful, moveClient, type PoollessLists } from './states.ts';
 
@@ -100,26 +101,9 @@ export interface ClientHost {
 
 const NOTHING = Buffer.alloc(0);
 
-/** What stands between the client and its next statement. */
-type Stage =
-  /** Logging in: nothing is relayed. */
-  | 'login'
-  /** Let in, but what Postgres reports for its startup parameters has to be learned from a server first. */
-  | 'welcome'
-  /** Holds a server whose session is being made its own. */
-  | 'preparing'
-  /** The same, and its BEGIN went along: it stays under the cursor until the session is known to be right. */
-  | 'opening'
-  /** Its Bind waits until the server has said what the statement takes and returns there. */
-  | 'verifying'
-  /** Its transaction is over, and its server is asked what the session has come to. */
-  | 'inspecting'
-  /** Statements are relayed. */
-  | 'relay'
-  /** A batch of its was refused: everything up to Sync is ignored. */
-  | 'skipping';
-
-export class Client implements StreamHandler, LoggingIn, StatementClient, ListeningClient, ClientStateful {
+export class Client
+  implements StreamHandler, LoggingIn, StatementClient, CarriedClient, ListeningClient, ClientStateful
+{
   // It is in one list at a time: of those who log in, of the console's, or of its pool.
   prev: PoolClient | null = null;
   next: PoolClient | null = null;
@@ -150,7 +134,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
 
   readonly #host: ClientHost;
   readonly #reader: FrameReader;
-  #stage: Stage = 'login';
+  stage: Stage = 'login';
   /** What it asked for at its login, and what its statements may have done. */
   session = NO_SESSION;
   #startup: ClientStartup | null = null;
@@ -170,10 +154,11 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   #relayFrom = 0;
   readonly #batch = new Batch();
   readonly #statements = new StatementMessages(this);
+  readonly #carrier: SessionCarrier;
   /** Set while it listens and shares the connection for that. */
   #listening: Listening | null = null;
   /** Its server was taken back inside its transaction; until that is told and over. */
-  #reclaimed: Reclaimed | null = null;
+  reclaimed: Reclaimed | null = null;
   /** Set when it must go as soon as its transaction is over. */
   #leaving: { readonly reason: ClientCloseReason; readonly error: ErrorFields } | null = null;
 
@@ -182,6 +167,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.processId = processId;
     this.#host = host;
     this.#reader = new FrameReader(LOGIN_TABLE, host.settings.max_packet_size);
+    this.#carrier = new SessionCarrier(this, this.#reader);
     this.connectedAt = host.clock.now();
     this.activeAt = this.connectedAt;
     this.stream = makeStream(this);
@@ -223,13 +209,17 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     return this.#leaving !== null;
   }
 
+  get isListening(): boolean {
+    return this.#listening !== null;
+  }
+
   get isLoggingIn(): boolean {
-    return this.#stage === 'login' || this.#stage === 'welcome';
+    return this.stage === 'login' || this.stage === 'welcome';
   }
 
   /** A statement of its own runs on a server (not one of ours that prepares its session). */
   get isStatementRunning(): boolean {
-    return this.server?.isRunning === true && (this.#stage === 'relay' || this.#stage === 'verifying');
+    return this.server?.isRunning === true && (this.stage === 'relay' || this.stage === 'verifying');
   }
 
   onData(chunk: Buffer): void {
@@ -285,7 +275,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.stream.pauseReading();
   }
 
-  /** Login ---------------------------------------------------------------------------------------------------------- */
+  /** Login --------------------------------------------------------------------------------------------------------- */
 
   onLoginFailed(error: PoolerError, detail: string): void {
     this.close(error.code, error, detail);
@@ -313,7 +303,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
       case 'console':
         this.#console = new ConsoleLink(entry.session, this, this.#reader);
         moveClient(this, ClientState.Active, this.#host.lists);
-        this.#welcome(parameterStatuses(entry.session.report));
+        this.welcome(parameterStatuses(entry.session.report));
         break;
       case 'pool':
         this.#enterPool(entry.pool, startup);
@@ -332,26 +322,26 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     if (known !== null) {
       this.parameters = known.parameters;
       this.session = new SessionKeeper(known.parameters);
-      this.#welcome(known.statuses);
+      this.welcome(known.statuses);
       return;
     }
-    this.#stage = 'welcome';
-    if (this.#checkout(this.#host.clock.now())) this.#prepare();
+    this.stage = 'welcome';
+    if (this.#checkout(this.#host.clock.now())) this.#carrier.prepare();
   }
 
   /** ParameterStatus as the server reports it, the key to cancel with, and the first ReadyForQuery: one write. */
-  #welcome(statuses: Buffer): void {
+  welcome(statuses: Buffer): void {
     const greeting = this.#greeting ?? NOTHING;
     this.#greeting = null;
     const key = backendKeyData(this.processId, this.cancelKey);
     this.stream.write(Buffer.concat([greeting, statuses, key, READY_IDLE]));
-    this.#stage = 'relay';
+    this.stage = 'relay';
     if (this.#console === null) this.#reader.setHold(this.#host.relayTables.hold, this.#host.relayTables.heads);
     if (this.pool !== null) this.pool.stats.clientLoginCount += 1;
     this.#host.events.clientLogin(this);
   }
 
-  /** The way of a query ---------------------------------------------------------------------------------------------- */
+  /** The way of a query -------------------------------------------------------------------------------------------- */
 
   #process(): void {
     if (this.#console !== null) {
@@ -395,13 +385,13 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
       reader.again();
       return false;
     }
-    if (this.#reclaimed !== null && this.#stage === 'relay' && this.server === null && type !== Frontend.Terminate) {
-      const isAnswered = this.#admitReclaimed(this.#reclaimed, reader);
+    if (this.reclaimed !== null && this.stage === 'relay' && this.server === null && type !== Frontend.Terminate) {
+      const isAnswered = this.#admitReclaimed(this.reclaimed, reader);
       if (isAnswered) return true;
     }
     switch (type) {
       case Frontend.Query:
-        if (this.#stage === 'relay' && this.pool!.settings.disable_pqexec) {
+        if (this.stage === 'relay' && this.pool!.settings.disable_pqexec) {
           this.close('simple_query_disabled', poolerError('simple_query_disabled'));
           return false;
         }
@@ -414,14 +404,14 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
       case Frontend.FunctionCall:
         break;
       case Frontend.Sync:
-        if (this.#stage === 'skipping' || (this.#stage === 'relay' && this.server === null)) return this.#answerSync();
+        if (this.stage === 'skipping' || (this.stage === 'relay' && this.server === null)) return this.#answerSync();
         break;
       case Frontend.Flush:
       case Frontend.CopyData:
       case Frontend.CopyDone:
       case Frontend.CopyFail:
         // Without a server: left over from a COPY that failed; Postgres ignores them too.
-        if (this.server === null && this.#stage === 'relay') return true;
+        if (this.server === null && this.stage === 'relay') return true;
         break;
       case Frontend.Terminate:
         this.terminate();
@@ -430,18 +420,66 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
         this.violation(`invalid frontend message type ${typeName(type)}`);
         return false;
     }
-    if (this.#stage === 'skipping') return true;
-    if (this.#stage !== 'relay') {
+    if (this.stage === 'skipping') return true;
+    if (this.stage !== 'relay') {
       reader.again();
       return false;
     }
-    if (this.server === null && !this.#link(reader)) return false;
+    if (this.server === null && !this.#link()) return false;
     if (this.#listening?.wants(this.server!, reader) === true) {
       reader.again();
       this.#takeChannels(this.#listening, this.server!);
       return false;
     }
     return this.#send(this.server!, type, reader);
+  }
+
+  /** A server for the message under the cursor. False: the client waits, or its session is being prepared. */
+  #link(): boolean {
+    if (!this.#checkout(this.activeAt)) return false;
+    if (this.reclaimed === null && this.server!.isFitFor(this, this.parameters)) return true;
+    this.#carrier.prepareForMessage();
+    return false;
+  }
+
+  /** True: a server is held. False: on the waiting list since then (or refused already). */
+  #checkout(since: number): boolean {
+    const pool = this.pool!;
+    const server = pool.checkout(this);
+    if (server !== null) {
+      this.#hold(server, since);
+      return true;
+    }
+    this.waitingSince = since;
+    this.waitNotified = false;
+    // The message under the cursor is kept; a refusal, which may come at once, reads it again.
+    if (this.stage === 'relay') this.#reader.again();
+    moveClient(this, ClientState.Waiting, this.#host.lists);
+    pool.await(this);
+    return false;
+  }
+
+  #hold(server: Server, now: number): void {
+    this.server = server;
+    server.holder = this;
+    this.linkedAt = now;
+    server.requestedAt = now;
+    server.hold.begin(now);
+  }
+
+  onAssigned(server: Server): void {
+    moveClient(this, ClientState.Active, this.#host.lists);
+    this.#hold(server, this.#host.clock.now());
+    const waitedMs = this.linkedAt - this.waitingSince;
+    this.pool!.waited(this, waitedMs, this.linkedAt);
+    if (waitedMs >= WORTH_TELLING_MS) this.#host.events.clientWaited(this, server, waitedMs);
+    if (this.stage === 'welcome' || this.reclaimed !== null) this.#carrier.prepare();
+    else {
+      this.stage = 'relay';
+      if (server.isFitFor(this, this.parameters)) this.#process();
+      else if (this.#reader.next()) this.#carrier.prepareForMessage();
+      else this.#carrier.prepare();
+    }
   }
 
   /** The message goes to the server; its reply is expected from now on. */
@@ -460,7 +498,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     }
     if (type === Frontend.Bind && this.#statements.mustVerify(server, reader)) {
       reader.again();
-      this.#stage = 'verifying';
+      this.stage = 'verifying';
       return false;
     }
     this.#relayFrom = reader.start;
@@ -504,33 +542,6 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     server.hold.note(reader.buffer, from, reader.end, reader.messageLength - (from - reader.start) - 1);
   }
 
-  get mayRetry(): boolean {
-    return this.#reader.atBoundary && this.#batch.mayRepeat(this.pool!.settings.retry_buffer);
-  }
-
-  onServerRetry(): void {
-    const server = this.server!;
-    const { hold, heads } = this.#host.relayTables;
-    const reader = new FrameReader(hold, this.#host.settings.max_packet_size);
-    reader.setHold(hold, heads);
-    reader.push(this.#batch.take());
-    // After Flush: the failure has to be ended first.
-    if (!this.#batch.isWhole) server.syncOurs();
-    this.pool!.stats.retryCount += 1;
-    while (reader.next()) {
-      // What was answered already: its statement was there.
-      if (reader.type === Frontend.Parse) continue;
-      if (this.#send(server, reader.type, reader) && this.#toServer)
-        server.stream.relay(reader.buffer, this.#relayFrom, reader.end);
-    }
-    server.stream.flush();
-  }
-
-  /** Its session follows it from server to server. */
-  get sharesSession(): boolean {
-    return this.dedicated === null && this.pool!.settings.pool_mode !== 'session';
-  }
-
   /** What may this statement do to the session? Found out when its transaction is over. False: it is not let through. */
   #look(server: Server, reader: FrameReader): boolean {
     const pool = this.pool!;
@@ -557,268 +568,15 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     return true;
   }
 
-  nameOf(id: number): string | null {
-    return this.#statements.nameOf(id);
+  /** Backpressure: read only what can be passed on. */
+  #adjustReading(): void {
+    if (this.state === ClientState.Closed) return;
+    if (this.#reader.unreadBytes >= MAX_UNREAD_BYTES || (this.server?.stream.isFull ?? false))
+      this.stream.pauseReading();
+    else this.stream.resumeReading();
   }
 
-  get withholdsReady(): boolean {
-    return this.#isHeldForReset;
-  }
-
-  /**
-   * A RESET is answered. It went to the server's default, the client's own is what it asked for at its login: set again inside
-   * the transaction, if one is open; else the inspection finds it gone. True: the client waits for that.
-   */
-  #afterReset(server: Server): boolean {
-    if (!server.isReadyWithheld) return false;
-    this.#isHeldForReset = false;
-    const sql = this.session.takeRestore();
-    if (sql !== null && server.txStatus === TxStatus.Transaction) {
-      this.#stage = 'inspecting';
-      const restored = () => {
-        if (this.server !== server) return;
-        this.#stage = 'relay';
-        server.sayReady();
-        this.onServerProgress();
-      };
-      server.ask(sql, restored, null, true);
-      return true;
-    }
-    if (sql !== null && server.isSettled && server.suspect !== Suspect.None && this.#leaving === null) {
-      this.#inspect(server);
-      return true;
-    }
-    server.sayReady();
-    return false;
-  }
-
-  #answerSync(): boolean {
-    this.#stage = 'relay';
-    this.stream.write(this.#reclaimed?.ready ?? READY_IDLE);
-    this.#forgetReclaimed();
-    return true;
-  }
-
-  /** True: the message is dealt with here; false: it needs a server as any other does. */
-  #admitReclaimed(reclaimed: Reclaimed, reader: FrameReader): boolean {
-    const outcome = reclaimed.admit(reader, (bytes) => this.stream.write(bytes));
-    if (outcome === Outcome.Server) return false;
-    if (outcome === Outcome.Skip) this.#stage = 'skipping';
-    else this.#forgetReclaimed();
-    this.idleSince = this.activeAt;
-    return true;
-  }
-
-  #forgetReclaimed(): void {
-    if (this.#reclaimed?.isOver === true) this.#reclaimed = null;
-  }
-
-  /** A server for the message under the cursor. False: the client waits, or its session is being prepared. */
-  #link(reader: FrameReader): boolean {
-    if (!this.#checkout(this.activeAt)) return false;
-    if (this.#reclaimed === null && this.server!.isFitFor(this, this.parameters)) return true;
-    this.#prepareFor(reader);
-    return false;
-  }
-
-  /** The message under the cursor waits until the server's session is right; one that only opens a transaction goes along. */
-  #prepareFor(reader: FrameReader): void {
-    const mayOpen = this.sharesSession && this.#reclaimed === null && this.pool!.settings.pool_mode === 'transaction';
-    const opens = mayOpen && this.#listening === null && reader.unreadBytes === 0 && onlyOpensTransaction(reader);
-    reader.again();
-    this.#prepare(opens);
-  }
-
-  /** True: a server is held. False: on the waiting list since then (or refused already). */
-  #checkout(since: number): boolean {
-    const pool = this.pool!;
-    const server = pool.checkout(this);
-    if (server !== null) {
-      this.#hold(server, since);
-      return true;
-    }
-    this.waitingSince = since;
-    this.waitNotified = false;
-    // The message under the cursor is kept; a refusal, which may come at once, reads it again.
-    if (this.#stage === 'relay') this.#reader.again();
-    moveClient(this, ClientState.Waiting, this.#host.lists);
-    pool.await(this);
-    return false;
-  }
-
-  #hold(server: Server, now: number): void {
-    this.server = server;
-    server.holder = this;
-    this.linkedAt = now;
-    server.requestedAt = now;
-    server.hold.begin(now);
-  }
-
-  onAssigned(server: Server): void {
-    moveClient(this, ClientState.Active, this.#host.lists);
-    this.#hold(server, this.#host.clock.now());
-    const waitedMs = this.linkedAt - this.waitingSince;
-    this.pool!.waited(this, waitedMs, this.linkedAt);
-    if (waitedMs >= WORTH_TELLING_MS) this.#host.events.clientWaited(this, server, waitedMs);
-    if (this.#stage === 'welcome' || this.#reclaimed !== null) this.#prepare();
-    else {
-      this.#stage = 'relay';
-      if (server.isFitFor(this, this.parameters)) this.#process();
-      else if (this.#reader.next()) this.#prepareFor(this.#reader);
-      else this.#prepare();
-    }
-  }
-
-  /** Makes the server's session the client's: one round trip when something differs. opens: together with the BEGIN under the cursor. */
-  #prepare(opens = false): void {
-    const server = this.server!;
-    const isFit = this.dedicated !== null || server.isFitFor(this, this.parameters);
-    if (isFit) {
-      this.#prepared(server);
-      return;
-    }
-    const sql = difference(server.parameters, this.parameters, server.isTainted);
-    const statements = statementsToPrepare(server.parameters, this.parameters);
-    if (this.#stage !== 'welcome') this.#stage = 'preparing';
-    const wanted = this.parameters;
-    this.pool!.stats.preparationCount += 1;
-    if (opens) server.stream.gather();
-    server.ask(sql, (error) => {
-      if (error === null) server.wasPrepared(wanted);
-      else server.suspect |= Suspect.Parameter | Suspect.Prepare; // how far did it come?
-      // The client left meanwhile; the server is its pool's.
-      if (this.server !== server) return;
-      if (error !== null) this.close('session_not_prepared', asFatal(error), error.message);
-      else if (this.#stage === 'welcome') this.#learn(server);
-      else {
-        if (this.#stage === 'opening') this.#reader.next(); // the BEGIN, which is answered
-        this.#prepared(server);
-      }
-    });
-    for (const statement of statements) server.attempt(statement);
-    if (opens) this.#open(server);
-  }
-
-  /** Sends BEGIN behind the difference. If that fails, the server swallows the answer: nobody is in a transaction of the wrong session. */
-  #open(server: Server): void {
-    const reader = this.#reader;
-    server.isUntouched = true;
-    if (this.#send(server, Frontend.Query, reader)) {
-      this.#stage = 'opening';
-      if (this.#toServer) server.stream.relay(reader.buffer, this.#relayFrom, reader.end);
-    }
-    server.stream.flush();
-  }
-
-  /** Startup parameters that this pool has not seen: how does Postgres write them? */
-  #learn(server: Server): void {
-    server.suspect |= Suspect.Parameter;
-    const { customNames } = this.pool!;
-    for (const name of this.parameters.entries.keys()) customNames.readValue(name);
-    this.pool!.inspect(server, (error) => {
-      if (this.server !== server) return;
-      if (error === null) this.#prepared(server);
-      else this.close('session_not_prepared', asFatal(error), error.message);
-    });
-  }
-
-  #prepared(server: Server): void {
-    if (this.#stage === 'welcome') {
-      if (this.dedicated === null) {
-        this.pool!.reports.learn(this.parameters, new Map(server.reported), server.parameters);
-        this.parameters = server.parameters;
-        this.session = new SessionKeeper(server.parameters);
-      }
-      this.#welcome(parameterStatuses(server.reported));
-    } else if (this.#reclaimed !== null) {
-      this.#enterFailed(server);
-      return;
-    } else this.#stage = 'relay';
-    this.#process();
-  }
-
-  /** The transaction that was rolled back goes on as one that has failed: Postgres itself answers from here on. */
-  #enterFailed(server: Server): void {
-    this.#stage = 'preparing';
-    server.ask(ENTER_FAILED, (error) => {
-      if (this.server !== server) return;
-      if (server.txStatus !== TxStatus.Failed) {
-        this.close('session_not_prepared', poolerError('internal_error', error?.message ?? 'no failed transaction'));
-        return;
-      }
-      this.#reclaimed = null;
-      this.#stage = 'relay';
-      server.xactStartedAt = server.activeAt;
-      this.#process();
-    });
-  }
-
-  /** The guard takes the server back. Nothing is said while the client is silent, unless its session goes with the server. */
-  onServerReclaimed(error: PoolerError): void {
-    const server = this.server;
-    if (server === null) return;
-    const isKept = !this.sharesSession || this.#isBound(server) || this.isMidMessage || this.#stage !== 'relay';
-    if (isKept) {
-      const kept = kindNames(server.pins);
-      const lost = kept.length > 0 ? kept.join(', ') : this.isMidMessage ? 'half a message' : 'the whole session';
-      const detail = `lost with the server: ${lost}; ${error.detail ?? ''}`;
-      this.close(error.code, { ...asFatal(error), detail }, error.message);
-      return;
-    }
-    const wasInBlock = server.txStatus !== TxStatus.Idle || server.hold.first.isEmpty;
-    this.#reclaimed = new Reclaimed(error, wasInBlock);
-    this.#batch.drop();
-    this.#isHeldForReset = false;
-    this.server = null;
-    server.holder = null;
-    // Sync would commit what an open batch has done.
-    if (server.replies.isBatchOpen) server.close('leak_reclaimed');
-    else this.pool!.release(server);
-  }
-
-  /** The transaction is over, and something in it may have changed the session. */
-  #inspect(server: Server): void {
-    this.#stage = 'inspecting';
-    this.pool!.inspect(server, (error) => {
-      if (this.server !== server) return;
-      this.#stage = 'relay';
-      if (error !== null) {
-        this.close('session_not_prepared', asFatal(error), error.message);
-        return;
-      }
-      this.parameters = this.session.expected(server.parameters);
-      if (!this.parameters.equals(server.parameters)) {
-        this.#restore(server);
-        return;
-      }
-      server.sayReady();
-      this.onServerReady();
-    });
-  }
-
-  /** What it asked for at its login was reset: it is told what holds now. */
-  #restore(server: Server): void {
-    const wanted = this.parameters;
-    this.#stage = 'inspecting';
-    server.ask(
-      difference(server.parameters, wanted),
-      (error) => {
-        if (error === null) {
-          server.wasPrepared(wanted);
-          server.suspect = Suspect.None; // what it reported was ours
-        } else server.suspect |= Suspect.Parameter;
-        if (this.server !== server) return;
-        this.#stage = 'relay';
-        server.sayReady();
-        if (error === null) this.onServerReady();
-        else this.close('session_not_prepared', asFatal(error), error.message);
-      },
-      null,
-      true,
-    );
-  }
-
-  /** From the server ------------------------------------------------------------------------------------------------- */
+  /** The way back -------------------------------------------------------------------------------------------------- */
 
   onServerReady(): void {
     const server = this.server;
@@ -838,14 +596,14 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
         return;
       }
     }
-    if (this.#stage === 'verifying' && this.#statements.isVerified) this.#stage = 'relay';
-    if (this.state !== ClientState.Closed && this.#stage === 'relay' && !this.#reader.atBoundary) this.#process();
+    if (this.stage === 'verifying' && this.#statements.isVerified) this.stage = 'relay';
+    if (this.state !== ClientState.Closed && this.stage === 'relay' && !this.#reader.atBoundary) this.#process();
     else this.#adjustReading();
   }
 
   /** The transaction is over: the server goes back, except in session mode, or when half a message of ours lies on it. */
   #maybeRelease(server: Server): void {
-    if (this.#stage !== 'relay' || this.dedicated !== null || this.#reader.midMessage) return;
+    if (this.stage !== 'relay' || this.dedicated !== null || this.#reader.midMessage) return;
     const { pool_mode, server_fast_close } = this.pool!.settings;
     if (pool_mode === 'session' && this.#leaving === null) {
       // Its session is on that server: it can't go on with another one as if nothing had happened.
@@ -855,7 +613,7 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.idleSince = server.activeAt;
     if (this.#leaving === null) {
       if (server.suspect !== Suspect.None) {
-        this.#inspect(server);
+        this.#carrier.inspect(server);
         return;
       }
       if (this.#sharesChannels(server) || this.#isPinned(server)) return;
@@ -865,73 +623,6 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     this.pool!.release(server);
     this.#listening?.released();
     if (this.#leaving !== null) this.close(this.#leaving.reason, this.#leaving.error);
-  }
-
-  /** LISTEN ------------------------------------------------------------------------------------------------------------ */
-
-  get listenBuffer(): number {
-    return this.pool!.settings.listen_buffer;
-  }
-
-  onNotification(reader: FrameReader): void {
-    const server = this.server!;
-    if (this.#listening?.keeps(reader, server, this.processId) !== true)
-      relayNotification(this.stream, reader, server, this.processId);
-  }
-
-  /** Its server listens for it while it runs what may have to do with notifications: that is then as in Postgres. */
-  #takeChannels(listening: Listening, server: Server): void {
-    this.#stage = 'preparing';
-    listening.take(server, (error) => {
-      if (error !== null && this.server === server)
-        this.close('session_not_prepared', poolerError('listen_lost', error));
-    });
-  }
-
-  onChannelsTaken(): void {
-    if (this.state === ClientState.Closed) return;
-    this.#stage = 'relay';
-    this.#process();
-  }
-
-  /** The transaction is over, and what it listens to is known. True: the server stays until the shared connection has taken over. */
-  #sharesChannels(server: Server): boolean {
-    if ((server.pins & Suspect.Listen) === 0) {
-      if (this.#listening?.feed.isOnServer === true) this.#endListening();
-      return false;
-    }
-    const { settings, listener } = this.pool!;
-    const { reset } = this.session.policy(settings);
-    // Who keeps its server anyway hears it best from there.
-    const isKept = (server.pins & ~reset) !== Suspect.Listen;
-    if (isKept || (settings.listen === 'pin' && this.#listening === null)) return false;
-    this.#listening ??= new Listening(this, listener);
-    if (!this.#listening.mayGiveBack(server)) return false;
-    this.#stage = 'inspecting';
-    this.#listening.giveBack(server, (error) => {
-      if (this.server !== server) return;
-      if (error !== null) {
-        this.close('session_not_prepared', poolerError('listen_lost', error));
-        return;
-      }
-      this.#stage = 'relay';
-      this.onServerReady();
-    });
-    return true;
-  }
-
-  #endListening(): void {
-    this.#listening?.close();
-    this.#listening = null;
-  }
-
-  onListenerReady(): void {
-    const server = this.server;
-    if (server?.isSettled === true && this.#reader.atBoundary) this.#maybeRelease(server);
-  }
-
-  onListenerLost(error: PoolerError): void {
-    this.close(error.code, error);
   }
 
   #isBound(server: Server): boolean {
@@ -951,6 +642,179 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     return true;
   }
 
+  /** Its session --------------------------------------------------------------------------------------------------- */
+
+  /** Its session follows it from server to server. */
+  get sharesSession(): boolean {
+    return this.dedicated === null && this.pool!.settings.pool_mode !== 'session';
+  }
+
+  /** Behind what makes its session right. The reply to it comes before the session is known to be; the cursor stays. */
+  sendOpening(server: Server): boolean {
+    const reader = this.#reader;
+    if (!this.#send(server, Frontend.Query, reader)) return false;
+    if (this.#toServer) server.stream.relay(reader.buffer, this.#relayFrom, reader.end);
+    return true;
+  }
+
+  onPrepared(): void {
+    this.#process();
+  }
+
+  get withholdsReady(): boolean {
+    return this.#isHeldForReset;
+  }
+
+  /** It waited for the answer to what may have been a RESET. True: it waits on, for its startup parameters. */
+  #afterReset(server: Server): boolean {
+    if (!server.isReadyWithheld) return false;
+    this.#isHeldForReset = false;
+    return this.#carrier.afterReset(server);
+  }
+
+  /** Its statements ------------------------------------------------------------------------------------------------ */
+
+  nameOf(id: number): string | null {
+    return this.#statements.nameOf(id);
+  }
+
+  get mayRetry(): boolean {
+    return this.#reader.atBoundary && this.#batch.mayRepeat(this.pool!.settings.retry_buffer);
+  }
+
+  onServerRetry(): void {
+    const server = this.server!;
+    const { hold, heads } = this.#host.relayTables;
+    const reader = new FrameReader(hold, this.#host.settings.max_packet_size);
+    reader.setHold(hold, heads);
+    reader.push(this.#batch.take());
+    // After Flush: the failure has to be ended first.
+    if (!this.#batch.isWhole) server.syncOurs();
+    this.pool!.stats.retryCount += 1;
+    while (reader.next()) {
+      // What was answered already: its statement was there.
+      if (reader.type === Frontend.Parse) continue;
+      if (this.#send(server, reader.type, reader) && this.#toServer)
+        server.stream.relay(reader.buffer, this.#relayFrom, reader.end);
+    }
+    server.stream.flush();
+  }
+
+  /** Its server was taken back ------------------------------------------------------------------------------------- */
+
+  /** The guard takes the server back. Nothing is said while the client is silent, unless its session goes with the server. */
+  onServerReclaimed(error: PoolerError): void {
+    const server = this.server;
+    if (server === null) return;
+    const isKept = !this.sharesSession || this.#isBound(server) || this.isMidMessage || this.stage !== 'relay';
+    if (isKept) {
+      const kept = kindNames(server.pins);
+      const lost = kept.length > 0 ? kept.join(', ') : this.isMidMessage ? 'half a message' : 'the whole session';
+      const detail = `lost with the server: ${lost}; ${error.detail ?? ''}`;
+      this.close(error.code, { ...asFatal(error), detail }, error.message);
+      return;
+    }
+    const wasInBlock = server.txStatus !== TxStatus.Idle || server.hold.first.isEmpty;
+    this.reclaimed = new Reclaimed(error, wasInBlock);
+    this.#batch.drop();
+    this.#isHeldForReset = false;
+    this.server = null;
+    server.holder = null;
+    // Sync would commit what an open batch has done.
+    if (server.replies.isBatchOpen) server.close('leak_reclaimed');
+    else this.pool!.release(server);
+  }
+
+  /** True: the message is dealt with here; false: it needs a server as any other does. */
+  #admitReclaimed(reclaimed: Reclaimed, reader: FrameReader): boolean {
+    const outcome = reclaimed.admit(reader, (bytes) => this.stream.write(bytes));
+    if (outcome === Outcome.Server) return false;
+    if (outcome === Outcome.Skip) this.stage = 'skipping';
+    else this.#forgetReclaimed();
+    this.idleSince = this.activeAt;
+    return true;
+  }
+
+  #answerSync(): boolean {
+    this.stage = 'relay';
+    this.stream.write(this.reclaimed?.ready ?? READY_IDLE);
+    this.#forgetReclaimed();
+    return true;
+  }
+
+  #forgetReclaimed(): void {
+    if (this.reclaimed?.isOver === true) this.reclaimed = null;
+  }
+
+  /** LISTEN -------------------------------------------------------------------------------------------------------- */
+
+  get listenBuffer(): number {
+    return this.pool!.settings.listen_buffer;
+  }
+
+  onNotification(reader: FrameReader): void {
+    const server = this.server!;
+    if (this.#listening?.keeps(reader, server, this.processId) !== true)
+      relayNotification(this.stream, reader, server, this.processId);
+  }
+
+  /** Its server listens for it while it runs what may have to do with notifications: that is then as in Postgres. */
+  #takeChannels(listening: Listening, server: Server): void {
+    this.stage = 'preparing';
+    listening.take(server, (error) => {
+      if (error !== null && this.server === server)
+        this.close('session_not_prepared', poolerError('listen_lost', error));
+    });
+  }
+
+  onChannelsTaken(): void {
+    if (this.state === ClientState.Closed) return;
+    this.stage = 'relay';
+    this.#process();
+  }
+
+  /** The transaction is over, and what it listens to is known. True: the server stays until the shared connection has taken over. */
+  #sharesChannels(server: Server): boolean {
+    if ((server.pins & Suspect.Listen) === 0) {
+      if (this.#listening?.feed.isOnServer === true) this.#endListening();
+      return false;
+    }
+    const { settings, listener } = this.pool!;
+    const { reset } = this.session.policy(settings);
+    // Who keeps its server anyway hears it best from there.
+    const isKept = (server.pins & ~reset) !== Suspect.Listen;
+    if (isKept || (settings.listen === 'pin' && this.#listening === null)) return false;
+    this.#listening ??= new Listening(this, listener);
+    if (!this.#listening.mayGiveBack(server)) return false;
+    this.stage = 'inspecting';
+    this.#listening.giveBack(server, (error) => {
+      if (this.server !== server) return;
+      if (error !== null) {
+        this.close('session_not_prepared', poolerError('listen_lost', error));
+        return;
+      }
+      this.stage = 'relay';
+      this.onServerReady();
+    });
+    return true;
+  }
+
+  #endListening(): void {
+    this.#listening?.close();
+    this.#listening = null;
+  }
+
+  onListenerReady(): void {
+    const server = this.server;
+    if (server?.isSettled === true && this.#reader.atBoundary) this.#maybeRelease(server);
+  }
+
+  onListenerLost(error: PoolerError): void {
+    this.close(error.code, error);
+  }
+
+  /** Without a server ---------------------------------------------------------------------------------------------- */
+
   /** The server goes back to its pool, which cancels what runs and rolls back what is open. */
   onServerExpired(reason: HeldServerReason, error: ErrorFields): void {
     this.close(reason, error);
@@ -959,14 +823,14 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
   onServerClosed(reason: ServerCloseReason, detail: string, told: boolean): void {
     const isMidReply = this.server?.isMidReply ?? false;
     const isUntouched = this.server?.isUntouched ?? false;
-    const stage = this.#stage;
+    const stage = this.stage;
     this.server = null;
     // Nothing of the client's was on it yet: it gets another one, and has waited since it first asked.
     const isTaking = this.#listening?.feed.state === ListenState.Taking; // what it was to hear is lost
     const isEarly = stage === 'welcome' || stage === 'preparing' || (stage === 'opening' && isUntouched && !isMidReply);
     if (isEarly && this.dedicated === null && !isTaking) {
-      if (stage !== 'welcome') this.#stage = 'relay';
-      if (this.#checkout(this.linkedAt)) this.#prepare();
+      if (stage !== 'welcome') this.stage = 'relay';
+      if (this.#checkout(this.linkedAt)) this.#carrier.prepare();
       return;
     }
     const error = told || isMidReply ? null : poolerError('server_closed', detail);
@@ -979,12 +843,12 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
     moveClient(this, ClientState.Active, this.#host.lists);
     this.pool!.waitedInVain(this.#host.clock.now() - this.waitingSince);
     const reason: ClientCloseReason = 'code' in error ? error.code : 'server_login_failed';
-    if (this.#stage === 'welcome' || error.severity === 'FATAL') {
+    if (this.stage === 'welcome' || error.severity === 'FATAL') {
       this.close(reason, asFatal(error));
       return;
     }
     const mayFollow = this.stream.isReadingPaused || this.#host.clock.now() - this.activeAt < IN_FLIGHT_MS;
-    const refusal = refuseAll(this.#reader, errorResponse(error), mayFollow, this.#reclaimed?.ready);
+    const refusal = refuseAll(this.#reader, errorResponse(error), mayFollow, this.reclaimed?.ready);
     if (this.#reader.error !== null) this.violation(this.#reader.error);
     else if (refusal.terminated) this.close('client_terminated', null);
     else if (refusal.isFatal) this.close(reason, { ...asFatal(error), hint: PIPELINE_HINT });
@@ -992,20 +856,12 @@ export class Client implements StreamHandler, LoggingIn, StatementClient, Listen
       this.idleSince = this.#host.clock.now();
       this.#host.events.clientRefused(this, error);
       this.stream.write(Buffer.concat(refusal.replies));
-      if (refusal.skipping) this.#stage = 'skipping';
+      if (refusal.skipping) this.stage = 'skipping';
       this.#adjustReading();
     }
   }
 
-  /** Backpressure: read only what can be passed on. */
-  #adjustReading(): void {
-    if (this.state === ClientState.Closed) return;
-    if (this.#reader.unreadBytes >= MAX_UNREAD_BYTES || (this.server?.stream.isFull ?? false))
-      this.stream.pauseReading();
-    else this.stream.resumeReading();
-  }
-
-  /** Ends ------------------------------------------------------------------------------------------------------------- */
+  /** Ends ---------------------------------------------------------------------------------------------------------- */
 
   terminate(): void {
     this.close('client_terminated', null);
