@@ -428,7 +428,7 @@ export class Client
     if (this.server === null && !this.#link()) return false;
     if (this.#listening?.wants(this.server!, reader) === true) {
       reader.again();
-      this.#takeChannels(this.#listening, this.server!);
+      this.#listening.take(this.server!);
       return false;
     }
     return this.#send(this.server!, type, reader);
@@ -758,15 +758,6 @@ export class Client
       relayNotification(this.stream, reader, server, this.processId);
   }
 
-  /** Its server listens for it while it runs what may have to do with notifications: that is then as in Postgres. */
-  #takeChannels(listening: Listening, server: Server): void {
-    this.stage = 'preparing';
-    listening.take(server, (error) => {
-      if (error !== null && this.server === server)
-        this.close('session_not_prepared', poolerError('listen_lost', error));
-    });
-  }
-
   onChannelsTaken(): void {
     if (this.state === ClientState.Closed) return;
     this.stage = 'relay';
@@ -785,18 +776,7 @@ export class Client
     const isKept = (server.pins & ~reset) !== Suspect.Listen;
     if (isKept || (settings.listen === 'pin' && this.#listening === null)) return false;
     this.#listening ??= new Listening(this, listener);
-    if (!this.#listening.mayGiveBack(server)) return false;
-    this.stage = 'inspecting';
-    this.#listening.giveBack(server, (error) => {
-      if (this.server !== server) return;
-      if (error !== null) {
-        this.close('session_not_prepared', poolerError('listen_lost', error));
-        return;
-      }
-      this.stage = 'relay';
-      this.onServerReady();
-    });
-    return true;
+    return this.#listening.giveBack(server);
   }
 
   #endListening(): void {
@@ -807,10 +787,6 @@ export class Client
   onListenerReady(): void {
     const server = this.server;
     if (server?.isSettled === true && this.#reader.atBoundary) this.#maybeRelease(server);
-  }
-
-  onListenerLost(error: PoolerError): void {
-    this.close(error.code, error);
   }
 
   /** Without a server ---------------------------------------------------------------------------------------------- */

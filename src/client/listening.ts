@@ -5,7 +5,9 @@
 
 import type { Stream } from '../net/stream.ts';
 import type { Listener, Subscriber } from '../pool/listener.ts';
+import type { ClientCloseReason } from '../pool/pool-client.ts';
 import { type PoolerError, poolerError } from '../protocol/catalogue.ts';
+import type { ErrorFields } from '../protocol/error-fields.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import { TxStatus } from '../protocol/message-types.ts';
 import type { Server } from '../server/server.ts';
@@ -24,17 +26,20 @@ import {
   withNotifier,
 } from '../session/channels.ts';
 import { Suspect } from '../session/suspect.ts';
+import type { Stage } from './stage.ts';
 
 /** The client that listens. */
 export interface ListeningClient {
   readonly stream: Stream;
   readonly server: Server | null;
   readonly listenBuffer: number;
+  stage: Stage;
   /** The shared connection can take over: the client gives its server back as soon as no transaction is open. */
   onListenerReady(): void;
   /** Its server listens, and it has been told everything that came before. */
   onChannelsTaken(): void;
-  onListenerLost(error: PoolerError): void;
+  onServerReady(): void;
+  close(reason: ClientCloseReason, error: PoolerError): void;
 }
 
 /** Passes a notification on. pid: of the client's own, by which it knows what it has sent itself. */
@@ -80,8 +85,10 @@ export class Listening implements Subscriber {
     return !server.replies.isBatchOpen && !isPlain(reader);
   }
 
-  /** Makes the server listen. done: with the error, or null; then onChannelsTaken() follows in its time. */
-  take(server: Server, done: (error: string | null) => void): void {
+  /** Its server listens for it while it runs what may have to do with notifications: that is then as in Postgres. */
+  take(server: Server): void {
+    const client = this.#client;
+    client.stage = 'preparing';
     const marker = this.#listener.mark(this);
     const { markers } = this.#listener;
     this.feed.change(marker);
@@ -91,10 +98,9 @@ export class Listening implements Subscriber {
     server.stream.flush(); // a plain query may stand before it
     server.ask(takeQuery(this.channels, markers, marker), (error) => {
       if (error !== null || !this.feed.isPassedOnServer) {
-        done(error?.message ?? 'no marker');
+        if (client.server === server) this.#failed(error);
         return;
       }
-      done(null);
       this.#isServerDone = true;
       this.#taken();
     });
@@ -106,7 +112,7 @@ export class Listening implements Subscriber {
     this.#isServerDone = false;
     this.feed.changed();
     if (this.#isOverfull) {
-      this.#client.onListenerLost(poolerError('listen_buffer', String(this.#client.listenBuffer)));
+      this.#overfull();
       return;
     }
     this.#say(this.#waiting);
@@ -117,8 +123,30 @@ export class Listening implements Subscriber {
     this.#client.onChannelsTaken();
   }
 
-  /** The transaction is over. True: the shared connection hears everything, and giveBack() may follow. */
-  mayGiveBack(server: Server): boolean {
+  /** The transaction is over. True: the shared connection hears everything, and the server stays until it listens no more. */
+  giveBack(server: Server): boolean {
+    if (!this.#mayGiveBack(server)) return false;
+    const client = this.#client;
+    client.stage = 'inspecting';
+    const marker = this.#listener.mark(this);
+    this.feed.change(marker);
+    server.ask(giveBackQuery(this.#listener.markers, marker), (error) => {
+      if (error !== null || !this.feed.isPassedOnServer) {
+        if (client.server === server) this.#failed(error);
+        return;
+      }
+      this.feed.changed();
+      server.pins &= ~Suspect.Listen;
+      server.channels = NO_CHANNELS;
+      if (client.server !== server) return;
+      client.stage = 'relay';
+      client.onServerReady();
+    });
+    server.attempt('UNLISTEN *');
+    return true;
+  }
+
+  #mayGiveBack(server: Server): boolean {
     if (this.feed.state !== ListenState.Server || !this.feed.isPassed) return false;
     // What is sent to one client in UTF-8 is nothing for one that reads it as something else.
     this.#isShareable = server.channels.size <= MAX_CHANNELS && server.reported.get('client_encoding') === 'UTF8';
@@ -126,21 +154,17 @@ export class Listening implements Subscriber {
     return isCovered && this.#isShareable;
   }
 
-  /** The server listens no more. */
-  giveBack(server: Server, done: (error: string | null) => void): void {
-    const marker = this.#listener.mark(this);
-    this.feed.change(marker);
-    server.ask(giveBackQuery(this.#listener.markers, marker), (error) => {
-      if (error !== null || !this.feed.isPassedOnServer) {
-        done(error?.message ?? 'no marker');
-        return;
-      }
-      this.feed.changed();
-      server.pins &= ~Suspect.Listen;
-      server.channels = NO_CHANNELS;
-      done(null);
-    });
-    server.attempt('UNLISTEN *');
+  /** Null: it was answered, and its marker did not come. */
+  #failed(error: ErrorFields | null): void {
+    this.#client.close('session_not_prepared', poolerError('listen_lost', error?.message ?? 'no marker'));
+  }
+
+  #overfull(): void {
+    this.#lost(poolerError('listen_buffer', String(this.#client.listenBuffer)));
+  }
+
+  #lost(error: PoolerError): void {
+    this.#client.close(error.code, error);
   }
 
   /** The client holds no server: it hears what has waited. */
@@ -187,9 +211,9 @@ export class Listening implements Subscriber {
   /** From the shared connection ------------------------------------------------------------------------------------- */
 
   onShared({ buffer, start, end }: FrameReader): void {
-    const { stream, server, listenBuffer } = this.#client;
+    const { stream, server } = this.#client;
     if (this.#hasNoRoomFor(end - start)) {
-      this.#client.onListenerLost(poolerError('listen_buffer', String(listenBuffer)));
+      this.#overfull();
     } else if (server === null) {
       stream.relay(buffer, start, end);
     } else {
@@ -211,7 +235,7 @@ export class Listening implements Subscriber {
   }
 
   onLost(detail: string): void {
-    this.#client.onListenerLost(poolerError('listen_lost', detail));
+    this.#lost(poolerError('listen_lost', detail));
   }
 
   /** The client is closed, or listens to nothing any more. */

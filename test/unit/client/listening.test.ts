@@ -29,7 +29,9 @@ function early() {
     onChannelsTaken: () => {
       isTaken = true;
     },
-    onListenerLost: (error: PoolerError) => errors.push(error),
+    stage: 'relay',
+    onServerReady() {},
+    close: (_reason: string, error: PoolerError) => errors.push(error),
   };
   const listener = { markers: MARKERS, mark: () => 2 };
   const listening = new Listening(client as never, listener as never);
@@ -38,7 +40,7 @@ function early() {
   feed.passedOnServer(1);
   feed.passedOnShared(1);
   feed.changed();
-  listening.take(server as never, () => {});
+  listening.take(server as never);
   const hears = (channel: string, payload: string) => {
     const reader = new FrameReader(holdEverything(1_000_000), 1_000_000);
     reader.push(backend.notification(3, channel, payload));
