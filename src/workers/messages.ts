@@ -43,7 +43,13 @@ export interface CallsOfWorkers {
     readonly answer: null;
   };
   readonly share: {
-    readonly argument: { readonly key: string; readonly count: number; readonly limit: number };
+    readonly argument: {
+      readonly key: string;
+      readonly count: number;
+      /** Of these: so many are waited for. */
+      readonly needed: number;
+      readonly limit: number;
+    };
     readonly answer: number;
   };
   /** Resolves when nobody comes in any more, and everybody who has was handed over. */

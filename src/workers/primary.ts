@@ -348,7 +348,7 @@ export class Primary {
           .catch(() => null);
         return null;
       },
-      share: ({ key, count, limit }) => this.#quotas.ask(hand.worker, key, count, limit),
+      share: ({ key, count, needed, limit }) => this.#quotas.ask(hand.worker, key, count, needed, limit),
       closeDoors: async () => {
         this.#closing ??= this.#doors.closeBehindLast();
         await this.#closing;

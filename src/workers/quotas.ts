@@ -1,5 +1,7 @@
 // The limits on clients, shared by the workers: the primary lends shares of each in blocks, and asks unused ones back where none is left.
 
+import { setImmediate as turn } from 'node:timers/promises';
+
 /** Asks a worker to give back unused shares; how many it gave. 0 when it is gone. */
 export type Recall = (worker: number, key: string, count: number) => Promise<number>;
 
@@ -7,6 +9,8 @@ export class Quotas {
   /** By limit, by worker. */
   readonly #lent = new Map<string, Map<number, number>>();
   readonly #recall: Recall;
+  /** The last question to the others, by limit. */
+  readonly #recalls = new Map<string, Promise<number>>();
 
   constructor(recall: Recall) {
     this.#recall = recall;
@@ -18,13 +22,32 @@ export class Quotas {
     return sum;
   }
 
-  /** How many of count the worker gets, at once or when the others have answered; 0: the limit is reached. */
-  async ask(worker: number, key: string, count: number, limit: number): Promise<number> {
-    const now = this.lend(worker, key, count, limit);
+  /**
+   * How many of count the worker gets, at once or when the others have answered; 0: there is none. needed: those without which a
+   * client is refused. The others are asked for these only, one question about a limit after the other: what they give back must
+   * not go to a worker that only wants some ahead.
+   */
+  async ask(worker: number, key: string, count: number, needed: number, limit: number): Promise<number> {
+    const before = this.#recalls.get(key);
+    if (before === undefined) {
+      const now = this.lend(worker, key, count, limit);
+      if (now > 0) return now;
+    }
+    if (needed === 0) return 0;
+    const recall = (before ?? Promise.resolve()).then(() => this.#recallFor(worker, key, needed, limit));
+    this.#recalls.set(key, recall);
+    const granted = await recall;
+    if (this.#recalls.get(key) === recall) this.#recalls.delete(key);
+    return granted;
+  }
+
+  async #recallFor(worker: number, key: string, needed: number, limit: number): Promise<number> {
+    const now = this.lend(worker, key, needed, limit);
     if (now > 0) return now;
+    await turn(); // what was lent before this has been told by then
     const others = [...(this.#lent.get(key) ?? [])].filter(([other, lent]) => other !== worker && lent > 0);
-    await Promise.all(others.map(async ([other]) => this.giveBack(other, key, await this.#recall(other, key, count))));
-    return this.lend(worker, key, count, limit);
+    await Promise.all(others.map(async ([other]) => this.giveBack(other, key, await this.#recall(other, key, needed))));
+    return this.lend(worker, key, needed, limit);
   }
 
   lend(worker: number, key: string, count: number, limit: number): number {

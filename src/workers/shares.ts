@@ -9,8 +9,8 @@ export interface SharesHost {
   present(): number;
   /** max_client_conn. */
   maxClients(): number;
-  /** How many of them the primary lends. */
-  ask(key: string, count: number, limit: number): Promise<number>;
+  /** How many of count the primary lends; needed: so many of them clients wait for, the others are ahead of need. */
+  ask(key: string, count: number, needed: number, limit: number): Promise<number>;
 }
 
 /** max_client_conn. */
@@ -85,11 +85,13 @@ export class WorkerShares implements ClientShares {
   /** Others may have come while it was asked: until all of them have room, or there is none. Never rejects. */
   async #askUntilEnough(key: string, limit: number): Promise<void> {
     for (;;) {
-      const missing = Math.max(this.#host.used(key) - this.#of(key), 0) + blockOf(limit, this.#workers);
+      const needed = Math.max(this.#host.used(key) - this.#of(key), 0);
+      const count = needed + blockOf(limit, this.#workers);
       // Where the primary is gone, this process goes, too.
-      const granted = await this.#host.ask(key, missing, limit).catch(() => 0);
+      const granted = await this.#host.ask(key, count, needed, limit).catch(() => 0);
       this.#lent.set(key, this.#of(key) + granted);
-      if (granted === 0 || this.#host.used(key) <= this.#of(key)) return;
+      const isRefused = granted === 0 && needed > 0;
+      if (isRefused || this.#host.used(key) <= this.#of(key)) return;
     }
   }
 

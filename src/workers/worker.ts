@@ -1,6 +1,7 @@
 // One worker: the whole pooler of one process, plugged into the primary for whatever the workers share.
 
 import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { App, type Crew } from '../app.ts';
 import type { Config } from '../config/config.ts';
 import type { Questions, Team } from '../observe/team.ts';
@@ -55,7 +56,7 @@ export class Worker implements Crew, Team {
         used: (key) => this.#used(key),
         present: () => this.app.clients.size,
         maxClients: () => this.app.config.settings.max_client_conn,
-        ask: (key, count, limit) => this.#channel.call('share', { key, count, limit }),
+        ask: (key, count, needed, limit) => this.#channel.call('share', { key, count, needed, limit }),
       },
       workers,
     );
@@ -74,7 +75,10 @@ export class Worker implements Crew, Team {
       perform: ({ order, config: read }) => this.#perform(order, read),
       answer: ({ name, argument }) => this.app.answer(name, argument as never),
       cancel: ({ processId, key }) => carryIn((socket, isUnix) => this.app.accept(socket, isUnix), processId, key),
-      recallShare: ({ key, count }) => this.shares.giveBack(key, count),
+      recallShare: async ({ key, count }) => {
+        await turn(); // what it was lent in a message before this is counted by then
+        return this.shares.giveBack(key, count);
+      },
       ping: () => null,
     });
     this.app = new App(config, {

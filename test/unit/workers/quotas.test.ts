@@ -3,10 +3,22 @@ import { expect, test } from 'vitest';
 import { Quotas } from '../../../src/workers/quotas.ts';
 import { ALL, blockOf, WorkerShares } from '../../../src/workers/shares.ts';
 
-/** Workers with so many clients each, behind one limit. */
-function house(limit: number, workers: number) {
+/** Workers with so many clients each, behind one limit. onTheWay: passes while a message is; one behind the other arrives behind it. */
+function house(limit: number, workers: number, onTheWay = () => Promise.resolve()) {
   const used = new Map(Array.from({ length: workers }, (_, at) => [at + 1, 0]));
-  const quotas: Quotas = new Quotas(async (worker, key, count) => shares.get(worker)!.giveBack(key, count));
+  const channels = new Map<number, Promise<void>>();
+  const arrives = (worker: number) => {
+    const arrival = (channels.get(worker) ?? Promise.resolve()).then(onTheWay);
+    channels.set(worker, arrival);
+    return arrival;
+  };
+  const quotas: Quotas = new Quotas(async (worker, key, count) => {
+    await arrives(worker);
+    await new Promise(setImmediate);
+    const given = shares.get(worker)!.giveBack(key, count);
+    await onTheWay();
+    return given;
+  });
   const shares: Map<number, WorkerShares> = new Map(
     [...used.keys()].map((worker) => [
       worker,
@@ -15,7 +27,12 @@ function house(limit: number, workers: number) {
           used: () => used.get(worker)!,
           present: () => used.get(worker)!,
           maxClients: () => limit,
-          ask: (key, count, of) => quotas.ask(worker, key, count, of),
+          ask: async (key, count, needed, of) => {
+            await onTheWay();
+            const granted = await quotas.ask(worker, key, count, needed, of);
+            await arrives(worker);
+            return granted;
+          },
         },
         workers,
       ),
@@ -61,6 +78,28 @@ test('many at once never are more than the limit', async () => {
   expect(quotas.lentOf(ALL)).toBeLessThanOrEqual(20);
 });
 
+test('as many at once as the limit allows are all let in, however long questions and answers are under way', async () => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    let state = seed;
+    const upTo = (n: number) => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state % n;
+    };
+    const passes = async () => {
+      for (let left = upTo(6); left > 0; left -= 1) await new Promise(setImmediate);
+    };
+    const workers = 2 + (seed % 3);
+    const { enter, quotas } = house(60, workers, passes);
+    const all: Promise<boolean>[] = [];
+    for (let i = 0; i < 60; i += 1) {
+      all.push(enter(1 + upTo(workers)));
+      await passes();
+    }
+    expect([seed, (await Promise.all(all)).filter((isIn) => !isIn).length]).toEqual([seed, 0]);
+    expect(quotas.lentOf(ALL)).toBe(60);
+  }
+});
+
 test('what a dead worker had is free', async () => {
   const { enter, quotas } = house(2, 2);
   expect(await enter(1)).toBe(true);
@@ -72,7 +111,7 @@ test('what a dead worker had is free', async () => {
 test('a worker that is gone while it is asked gives nothing', async () => {
   const quotas: Quotas = new Quotas(async () => 0);
   expect(quotas.lend(1, ALL, 5, 5)).toBe(5);
-  expect(await quotas.ask(2, ALL, 1, 5)).toBe(0);
+  expect(await quotas.ask(2, ALL, 1, 1, 5)).toBe(0);
 });
 
 test('blocks are small where the limit is', () => {
