@@ -224,13 +224,8 @@ export class Client
 
   onData(chunk: Buffer): void {
     this.activeAt = this.#host.clock.now();
-    const { loginTurns } = this.#host;
-    if (this.#login !== null) {
-      loginTurns.take(this, chunk);
-      return;
-    }
-    loginTurns.isServing = true;
-    this.#take(chunk);
+    if (this.#login !== null) this.#host.loginTurns.take(this, chunk);
+    else this.#take(chunk);
   }
 
   #take(chunk: Buffer): void {

@@ -6,16 +6,6 @@
  */
 const BUDGET_MS = 0.25;
 
-/**
- * A storm: so many wait while others are served. Then logins leave the processor alone between their turns, for those who serve
- * and are served on the other side of our sockets; each turn is longer, so that as many logins a second remain.
- */
-const STORM = 32;
-const STORM_BUDGET_MS = 0.5;
-const STORM_PAUSE_MS = 1;
-/** Who was served so long ago may well be again. */
-const SERVING_MS = 10;
-
 export interface LoggingIn {
   /** Bytes of its login: those that came while others had their turn. */
   takeLoginBytes(chunk: Buffer): void;
@@ -26,23 +16,17 @@ export interface LoggingIn {
 export class LoginTurns {
   readonly #now: () => number;
   readonly #nextTurn: (callback: () => void) => void;
-  readonly #pause: (callback: () => void) => void;
-  /** Somebody who is let in has sent something since the last turn. Set on the way of each query. */
-  isServing = false;
-  #servedAt = Number.NEGATIVE_INFINITY;
   #spentMs = 0;
   #isScheduled = false;
   #waiting: (() => void)[] = [];
 
-  /** nextTurn: after what the event loop has to do now; pause: the same, and some time later. */
+  /** nextTurn: after what the event loop has to do now. */
   constructor(
     now: () => number = () => performance.now(),
     nextTurn: (callback: () => void) => void = (callback) => void setImmediate(callback),
-    pause: (callback: () => void) => void = (callback) => void setTimeout(callback, STORM_PAUSE_MS),
   ) {
     this.#now = now;
     this.#nextTurn = nextTurn;
-    this.#pause = pause;
   }
 
   /** How many wait for a turn. */
@@ -83,23 +67,14 @@ export class LoginTurns {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    if (this.#isStorm()) this.#pause(() => this.#turn(STORM_BUDGET_MS));
-    else this.#nextTurn(() => this.#turn(BUDGET_MS));
+    this.#nextTurn(() => this.#turn());
   }
 
-  #isStorm(): boolean {
-    if (this.#waiting.length < STORM) return false;
-    const now = this.#now();
-    if (this.isServing) this.#servedAt = now;
-    this.isServing = false;
-    return now - this.#servedAt < SERVING_MS;
-  }
-
-  #turn(budgetMs: number): void {
+  #turn(): void {
     this.#isScheduled = false;
     this.#spentMs = 0;
     let taken = 0;
-    while (taken < this.#waiting.length && this.#spentMs < budgetMs) {
+    while (taken < this.#waiting.length && this.#spentMs < BUDGET_MS) {
       const work = this.#waiting[taken]!;
       taken += 1;
       this.#run(work);

@@ -1,5 +1,5 @@
 // Logins share the event loop: some of each turn is theirs, in order of arrival.
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { LoginTurns } from '../../../src/client/login-turns.ts';
 
 function stage(costMs: number) {
@@ -7,11 +7,9 @@ function stage(costMs: number) {
   const turns: (() => void)[] = [];
   const taken: string[] = [];
   const held: string[] = [];
-  const pauses: (() => void)[] = [];
   const logins = new LoginTurns(
     () => now,
     (callback) => turns.push(callback),
-    (callback) => pauses.push(callback),
   );
   const client = (name: string) => ({
     takeLoginBytes: (chunk: Buffer) => {
@@ -20,22 +18,7 @@ function stage(costMs: number) {
     },
     holdBack: () => held.push(name),
   });
-  const pass = (ms: number) => {
-    now += ms;
-  };
-  const turn = () => turns.shift()?.();
-  const endPause = () => pauses.shift()?.();
-  return {
-    logins,
-    client,
-    taken,
-    held,
-    turn,
-    endPause,
-    pass,
-    waiting: () => turns.length,
-    paused: () => pauses.length,
-  };
+  return { logins, client, taken, held, turn: () => turns.shift()?.(), waiting: () => turns.length };
 }
 
 test('a login is taken at once when others have not used up the turn', () => {
@@ -84,44 +67,4 @@ test('connections that were accepted share the turn with logins, in order', () =
   expect(taken).toEqual(['a0', 'b1', 'c0', 'd1']);
   turn();
   expect(taken).toEqual(['a0', 'b1', 'c0', 'd1', 'e0']);
-});
-
-describe('in a storm', () => {
-  /** 45 come at once; two are taken in a turn, four in a turn behind a pause. */
-  function storm() {
-    const all = stage(0.15);
-    for (let i = 0; i < 45; i += 1) all.logins.take(all.client('a'), Buffer.from('1'));
-    const seen = () => [all.taken.length, all.waiting(), all.paused()];
-    expect(seen()).toEqual([2, 1, 0]);
-    return { ...all, seen };
-  }
-
-  test('logins leave the processor alone between their turns while others are served, and have longer turns', () => {
-    const { logins, seen, turn, endPause } = storm();
-    logins.isServing = true;
-    turn();
-    expect(seen()).toEqual([4, 0, 1]);
-    endPause();
-    expect(seen()).toEqual([8, 0, 1]);
-    endPause();
-    expect(seen()).toEqual([12, 0, 1]);
-    endPause();
-    // Fewer than 32 are left: no storm.
-    expect(seen()).toEqual([16, 1, 0]);
-  });
-
-  test('logins have one turn after the other while nobody is served', () => {
-    const { seen, turn } = storm();
-    turn();
-    expect(seen()).toEqual([4, 1, 0]);
-  });
-
-  test('logins have one turn after the other when nobody has been served for a while', () => {
-    const { logins, seen, turn, endPause, pass } = storm();
-    logins.isServing = true;
-    turn();
-    pass(10);
-    endPause();
-    expect(seen()).toEqual([8, 1, 0]);
-  });
 });
