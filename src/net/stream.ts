@@ -130,7 +130,7 @@ function giveBack(chunk: Buffer): void {
   if (!giveBackLarge(chunk)) (chunk.buffer as ArrayBuffer).transfer(0);
 }
 
-/** Slices that are together no longer than this are copied side by side: a plain write costs half a microsecond less than a writev. */
+/** Slices that are together no longer than this are copied side by side: copies and a plain write cost 0.2 us less than a writev of two. */
 const ASIDE_BYTES = 4_096;
 
 /** Where they are copied to, by one stream at a time: between its first slice and its flush(). */

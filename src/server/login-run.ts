@@ -8,7 +8,7 @@ import type { ServerLogin, ServerLoginStep } from './login.ts';
 import { ServerState } from './states.ts';
 
 /** The server that logs in. */
-export interface LoggingIn {
+export interface ServerToLogIn {
   readonly state: ServerState;
   readonly stream: Stream;
   /** It may be used: what comes next is no login any more. */
@@ -21,10 +21,10 @@ export interface LoggingIn {
 
 export class LoginRun {
   readonly #login: ServerLogin;
-  readonly #server: LoggingIn;
+  readonly #server: ServerToLogIn;
   #isOver = false;
 
-  constructor(login: ServerLogin, server: LoggingIn) {
+  constructor(login: ServerLogin, server: ServerToLogIn) {
     this.#login = login;
     this.#server = server;
   }

@@ -23,7 +23,7 @@ import type { ServerCloseReason } from './close-reason.ts';
 import { type FailingServer, failOpen, sendFailing } from './failing.ts';
 import { Hold } from './hold.ts';
 import { MAX_REPORTED, readParameterStatus, type ServerLogin } from './login.ts';
-import { type LoggingIn, LoginRun } from './login-run.ts';
+import { LoginRun, type ServerToLogIn } from './login-run.ts';
 import { ANSWER_TABLE, LOGIN_TABLE, RELAY_TABLE } from './read-tables.ts';
 import { isAsynchronous } from './reply-kinds.ts';
 import { ReplyQueue, Route } from './reply-queue.ts';
@@ -69,7 +69,7 @@ interface Question {
   readonly done: (error: ErrorFields | null) => void;
 }
 
-export class Server implements StreamHandler, LoggingIn, FailingServer, ListNode<Server> {
+export class Server implements StreamHandler, ServerToLogIn, FailingServer, ListNode<Server> {
   prev: Server | null = null;
   next: Server | null = null;
   list: object | null = null;

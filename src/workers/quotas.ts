@@ -11,6 +11,8 @@ export class Quotas {
   readonly #recall: Recall;
   /** The last question to the others, by limit. */
   readonly #recalls = new Map<string, Promise<number>>();
+  /** How often each has died: what one asked for or gave back is not its successor's, which has its number. */
+  readonly #deaths = new Map<number, number>();
 
   constructor(recall: Recall) {
     this.#recall = recall;
@@ -34,20 +36,32 @@ export class Quotas {
       if (now > 0) return now;
     }
     if (needed === 0) return 0;
-    const recall = (before ?? Promise.resolve()).then(() => this.#recallFor(worker, key, needed, limit));
+    const isAlive = this.#lifeOf(worker);
+    const recall = (before ?? Promise.resolve()).then(() => this.#recallFor(worker, isAlive, key, needed, limit));
     this.#recalls.set(key, recall);
     const granted = await recall;
     if (this.#recalls.get(key) === recall) this.#recalls.delete(key);
     return granted;
   }
 
-  async #recallFor(worker: number, key: string, needed: number, limit: number): Promise<number> {
-    const now = this.lend(worker, key, needed, limit);
-    if (now > 0) return now;
+  async #recallFor(worker: number, isAlive: () => boolean, key: string, needed: number, limit: number) {
+    const now = isAlive() ? this.lend(worker, key, needed, limit) : 0;
+    if (now > 0 || !isAlive()) return now;
     await turn(); // what was lent before this has been told by then
     const others = [...(this.#lent.get(key) ?? [])].filter(([other, lent]) => other !== worker && lent > 0);
-    await Promise.all(others.map(async ([other]) => this.giveBack(other, key, await this.#recall(other, key, needed))));
-    return this.lend(worker, key, needed, limit);
+    await Promise.all(
+      others.map(async ([other]) => {
+        const isStillThere = this.#lifeOf(other);
+        const given = await this.#recall(other, key, needed);
+        if (isStillThere()) this.giveBack(other, key, given);
+      }),
+    );
+    return isAlive() ? this.lend(worker, key, needed, limit) : 0;
+  }
+
+  #lifeOf(worker: number): () => boolean {
+    const deaths = this.#deaths.get(worker);
+    return () => this.#deaths.get(worker) === deaths;
   }
 
   lend(worker: number, key: string, count: number, limit: number): number {
@@ -62,6 +76,7 @@ export class Quotas {
   }
 
   died(worker: number): void {
+    this.#deaths.set(worker, (this.#deaths.get(worker) ?? 0) + 1);
     for (const [key, lent] of [...this.#lent]) this.#add(worker, key, -(lent.get(worker) ?? 0));
   }
 

@@ -108,6 +108,30 @@ test('what a dead worker had is free', async () => {
   expect(await enter(2)).toBe(true);
 });
 
+test('a worker that dies while the others are asked gets nothing, and takes nothing from its successor', async () => {
+  const quotas: Quotas = new Quotas(async () => {
+    quotas.died(2);
+    expect(quotas.lend(2, ALL, 1, 10)).toBe(1); // its successor begins
+    return 2;
+  });
+  expect(quotas.lend(1, ALL, 10, 10)).toBe(10);
+  quotas.giveBack(1, ALL, 1);
+  expect(quotas.lend(2, ALL, 1, 10)).toBe(1);
+  expect(await quotas.ask(2, ALL, 1, 1, 10)).toBe(0);
+  expect(quotas.lentOf(ALL)).toBe(8); // 7 and 1
+});
+
+test('what a worker gave back before it died is not taken from its successor', async () => {
+  const quotas: Quotas = new Quotas(async () => {
+    quotas.died(1);
+    expect(quotas.lend(1, ALL, 4, 10)).toBe(4);
+    return 2;
+  });
+  expect(quotas.lend(1, ALL, 10, 10)).toBe(10);
+  expect(await quotas.ask(2, ALL, 1, 1, 10)).toBe(1);
+  expect(quotas.lentOf(ALL)).toBe(5);
+});
+
 test('a worker that is gone while it is asked gives nothing', async () => {
   const quotas: Quotas = new Quotas(async () => 0);
   expect(quotas.lend(1, ALL, 5, 5)).toBe(5);
